@@ -1,0 +1,146 @@
+//! Files that are either whole or absent, and their checksums.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+/// An I/O error that names the file.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {action} `{}`", path.display())]
+pub struct FileError {
+    /// What was tried, such as `read`.
+    pub action: &'static str,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What the operating system said.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// Wraps `source` with the action and path it belongs to.
+    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { action, path: path.to_owned(), source }
+    }
+}
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    std::fs::read(path).map_err(|error| FileError::new("read", path, error))
+}
+
+/// Reads a whole file of UTF-8 text.
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    std::fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))
+}
+
+/// Creates a folder and its parents.
+pub fn create_dir(path: &Path) -> Result<(), FileError> {
+    std::fs::create_dir_all(path).map_err(|error| FileError::new("create", path, error))
+}
+
+/// The temporary neighbour of `path` that this process writes before renaming it.
+pub fn neighbour(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+/// Writes a file so that a reader finds the old content or the new, never half of it.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create_dir(parent)?;
+    }
+    let temporary = neighbour(path);
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let renamed = written.and_then(|()| std::fs::rename(&temporary, path));
+    renamed.map_err(|error| {
+        let _ = std::fs::remove_file(&temporary);
+        FileError::new("write", path, error)
+    })
+}
+
+/// SHA-256 of a file, in hexadecimal.
+pub fn sha256_file(path: &Path) -> Result<String, FileError> {
+    let mut file = File::open(path).map_err(|error| FileError::new("open", path, error))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let count = file.read(&mut buffer).map_err(|error| FileError::new("read", path, error))?;
+        if count == 0 {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(&buffer[..count]);
+    }
+}
+
+/// SHA-256 of bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Total size in bytes of the files directly in `folder` for which `counts` holds.
+pub fn size_of_files(folder: &Path, counts: impl Fn(&str) -> bool) -> Result<u64, FileError> {
+    let entries = std::fs::read_dir(folder).map_err(|error| FileError::new("list", folder, error))?;
+    let mut total = 0;
+    for entry in entries {
+        let entry = entry.map_err(|error| FileError::new("list", folder, error))?;
+        if counts(&entry.file_name().to_string_lossy()) {
+            // `metadata` follows the links of the Hub cache.
+            let path = entry.path();
+            let metadata = std::fs::metadata(&path).map_err(|error| FileError::new("read", &path, error))?;
+            total += if metadata.is_file() { metadata.len() } else { 0 };
+        }
+    }
+    Ok(total)
+}
+
+/// Makes sure that files can be created in `folder`, before a long run starts.
+pub fn check_writable(folder: &Path) -> Result<(), FileError> {
+    create_dir(folder)?;
+    let probe = folder.join(format!(".gatecheck-probe-{}", std::process::id()));
+    File::create(&probe)
+        .and_then(|_| std::fs::remove_file(&probe))
+        .map_err(|error| FileError::new("write into", folder, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn write_replaces_and_leaves_no_neighbour() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/file.json");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn checksum_is_the_published_one() {
+        // FIPS 180-2, appendix B.1.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256(b"abc"), expected);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"abc").unwrap();
+        assert_eq!(sha256_file(file.path()).unwrap(), expected);
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let error = read(Path::new("/nonexistent/x")).unwrap_err();
+        assert_eq!(error.to_string(), "failed to read `/nonexistent/x`");
+    }
+}

@@ -1,0 +1,288 @@
+//! The raw facts of one run of one cell (a model on a dataset), as stored in `record.json`.
+//!
+//! A record is written once and never rewritten; everything a report shows is computed from it
+//! by [`crate::analysis`]. Times are nanoseconds, sizes and memory are bytes.
+//!
+//! Versions of the format ([`SCHEMA_VERSION`]):
+//! - 1: first version.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the record format that this build writes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything measured in one cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// Format version, [`SCHEMA_VERSION`] when written by this build.
+    pub schema_version: u32,
+    /// Version of gatecheck that measured.
+    pub tool_version: String,
+    /// Start of the run, seconds since 1970-01-01 UTC.
+    pub started_unix_s: u64,
+    /// Wall time of the whole cell, from resolved plan to last answer.
+    pub wall_ns: u64,
+    /// Seed of every resampling and shuffle.
+    pub seed: u64,
+    /// The model.
+    pub model: ModelFacts,
+    /// The dataset and what tokenisation made of it.
+    pub dataset: DatasetFacts,
+    /// How the run was set up.
+    pub settings: RunSettings,
+    /// The limits that were in force; `report` judges by these unless told otherwise.
+    pub policy: Policy,
+    /// Gold labels (class index in the model's order) or scores, in dataset order.
+    pub gold: Vec<f64>,
+    /// Real tokens per example (both texts of a similarity pair together), in dataset order.
+    pub tokens: Vec<u32>,
+    /// One entry per arm, in the order asked for; the first is the baseline.
+    pub arms: Vec<ArmRecord>,
+    /// The machine.
+    pub environment: Environment,
+    /// Doubts about the measurement, in plain words.
+    pub warnings: Vec<String>,
+    /// True when the run was stopped by the user before its end.
+    pub interrupted: bool,
+}
+
+/// Which model was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFacts {
+    /// Name as given or configured.
+    pub name: String,
+    /// Folder or Hub id it came from.
+    pub source: String,
+    /// Commit on the Hub, when it came from there.
+    pub revision: Option<String>,
+    /// `model_type`, such as `bert`.
+    pub architecture: String,
+    /// SHA-256 over the weight files and `config.json`.
+    pub sha256: String,
+    /// Number of parameters.
+    pub parameters: u64,
+    /// Class names in the order of the logits; empty for embeddings.
+    pub labels: Vec<String>,
+}
+
+/// What is scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// One of several classes; outputs are logits.
+    Classification,
+    /// Cosine of two sentence embeddings against a gold score; output is one number.
+    Similarity,
+}
+
+/// Which rows were measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetFacts {
+    /// Name as given or configured.
+    pub name: String,
+    /// Split, such as `validation_matched`.
+    pub split: String,
+    /// File or Hub id the rows came from.
+    pub source: String,
+    /// Commit on the Hub, when it came from there.
+    pub revision: Option<String>,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// What is scored.
+    pub task: Task,
+    /// Examples measured.
+    pub rows: u64,
+    /// Rows left out because they carry no gold label.
+    pub dropped_without_label: u64,
+    /// Examples cut to the model's limit.
+    pub truncated: u64,
+    /// The limit in tokens.
+    pub max_length: u32,
+    /// Real tokens in one pass over the set.
+    pub real_tokens: u64,
+    /// Tokens in one pass when every batch is padded to its longest row.
+    pub padded_tokens: u64,
+}
+
+/// How the run was set up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSettings {
+    /// Rows per batch in the throughput phase.
+    pub batch_size: u32,
+    /// Threads given to each arm.
+    pub threads: u32,
+    /// How batches are made, in plain words.
+    pub padding_rule: String,
+    /// Confidence of every interval, such as 0.95.
+    pub confidence: f64,
+    /// Draws of every bootstrap.
+    pub resamples: u32,
+}
+
+/// The limits of the gates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Largest allowed drop of the quality metric, absolute (0.015 is 1.5 points).
+    pub max_accuracy_drop: f64,
+    /// Smallest allowed speedup, baseline time / candidate time.
+    pub min_speedup: f64,
+    /// Where a speed verdict may be given.
+    pub speed_on: SpeedOn,
+    /// Allowed relative deviation from the target size.
+    pub size_tolerance: f64,
+    /// Target size of the artefact in MB (10^6 bytes); `None` takes the size computed from the recipe.
+    pub target_size_mb: Option<f64>,
+    /// Largest share of examples that may have been truncated for a quality verdict.
+    pub max_truncated_share: f64,
+    /// Turn inconclusive and not judged into failures.
+    pub strict: bool,
+}
+
+/// Where a speed verdict may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SpeedOn {
+    /// Only where the candidate runs on an accelerator of a machine that is not virtual.
+    Accelerator,
+    /// Anywhere.
+    Any,
+}
+
+/// The part an arm plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// What the others are compared with.
+    Baseline,
+    /// What is judged.
+    Candidate,
+    /// Measured beside them (the unquantized candidate backend), not judged.
+    Reference,
+}
+
+/// One arm, as measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmRecord {
+    /// Name as given to `--arms`, such as `candle` or `mlx-q8`.
+    pub name: String,
+    /// Its part.
+    pub role: Role,
+    /// `candle`, `mlx` or `mock`.
+    pub backend: String,
+    /// Device as the backend names it: `cpu`, `metal`, `cuda`.
+    pub device: String,
+    /// `float32`, `dequantized` (unpacked to floats at load) or `quantized`.
+    pub execution: String,
+    /// Quantization of the weights; `None` for an unquantized arm.
+    pub quantization: Option<Quantization>,
+    /// Folder the weights were read from.
+    pub weights: String,
+    /// Size on disk of the files needed to run it.
+    pub size_bytes: u64,
+    /// The size computed from the recipe, for converted artefacts.
+    pub expected_size_bytes: Option<u64>,
+    /// SHA-256 of the conversion recipe, for converted artefacts.
+    pub recipe_sha256: Option<String>,
+    /// Resident memory of the arm's own process.
+    pub memory: Memory,
+    /// Latency phase: one query a call.
+    pub latency: Vec<Call>,
+    /// Throughput phase: whole batches.
+    pub throughput: Vec<Call>,
+    /// Outputs of the throughput phase in dataset order, `output_width` numbers per example, never NaN;
+    /// zeros where `measured` says that the example was not reached.
+    pub outputs: Vec<f32>,
+    /// Numbers per example in `outputs`: classes, or 1 for similarity.
+    pub output_width: u32,
+    /// Whether example `i` was measured. All true unless the arm failed or the run was stopped.
+    pub measured: Vec<bool>,
+    /// Why the arm could not be measured to the end.
+    pub failure: Option<Failure>,
+}
+
+/// Affine group quantization of the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quantization {
+    /// Bits per weight.
+    pub bits: u32,
+    /// Weights per scale and bias.
+    pub group_size: u32,
+}
+
+/// Resident memory of one worker process, in bytes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Before the weights were loaded.
+    pub before_load: u64,
+    /// After loading.
+    pub after_load: u64,
+    /// Sampled after every block of work.
+    pub samples: Vec<u64>,
+    /// Highest ever, as the operating system counts it.
+    pub peak: u64,
+    /// Highest of the backend's own allocator, where it has one.
+    pub backend_peak: Option<u64>,
+}
+
+/// One timed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// Block of the interleaving schedule. The same number in two arms is the same work,
+    /// done one after the other: a pair.
+    pub block: u32,
+    /// Latency phase: the example. Throughput phase: the batch.
+    pub item: u32,
+    /// Examples in the call.
+    pub examples: u32,
+    /// Real tokens in the call.
+    pub tokens: u32,
+    /// Duration.
+    pub ns: u64,
+}
+
+/// Why an arm could not be measured to the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// What it was doing: `launch`, `load`, `warm-up`, `latency`, `throughput`.
+    pub phase: String,
+    /// What happened.
+    pub message: String,
+    /// The last lines of the worker's standard error.
+    pub stderr: String,
+}
+
+/// The machine and its state.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// Operating system and version.
+    pub os: String,
+    /// Instruction set, such as `x86_64`.
+    pub arch: String,
+    /// CPU as it names itself.
+    pub cpu: String,
+    /// Logical cores this process may use.
+    pub cores: u32,
+    /// Installed memory in bytes.
+    pub memory_bytes: u64,
+    /// Whether the machine is virtual, where that can be told.
+    pub virtualised: Option<bool>,
+    /// Matrix library of each backend, such as `candle: openblas 0.3.21`.
+    pub libraries: Vec<String>,
+    /// One-minute load average before the run.
+    pub load_before: Option<f64>,
+    /// One-minute load average after the run.
+    pub load_after: Option<f64>,
+    /// Power source or thermal state, where readable.
+    pub power: Option<String>,
+}

@@ -1,0 +1,72 @@
+//! Words for people: nearest names, quantities, escapes.
+
+/// The candidate closest to `word`, when it is close enough to be what was meant.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Joins names for a message: `a`, `a and b`, `a, b and c`, at most `limit` of them.
+pub fn list<S: AsRef<str>>(names: &[S], limit: usize) -> String {
+    let quoted = |name: &S| format!("`{}`", name.as_ref());
+    if names.len() > limit {
+        let shown: Vec<_> = names[..limit].iter().map(quoted).collect();
+        return format!("{} and {} more", shown.join(", "), names.len() - limit);
+    }
+    match names {
+        [] => "none".to_owned(),
+        [only] => quoted(only),
+        [start @ .., last] => {
+            let start: Vec<_> = start.iter().map(quoted).collect();
+            format!("{} and {}", start.join(", "), quoted(last))
+        }
+    }
+}
+
+/// A whole number with thousands separators.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in MB, where 1 MB is 10^6 bytes.
+pub fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_needs_likeness() {
+        assert_eq!(nearest("acuracy", ["accuracy", "spearman"]), Some("accuracy"));
+        assert_eq!(nearest("zzz", ["accuracy", "spearman"]), None);
+    }
+
+    #[test]
+    fn lists_read_as_prose() {
+        assert_eq!(list::<&str>(&[], 3), "none");
+        assert_eq!(list(&["a"], 3), "`a`");
+        assert_eq!(list(&["a", "b", "c"], 3), "`a`, `b` and `c`");
+        assert_eq!(list(&["a", "b", "c"], 2), "`a`, `b` and 1 more");
+    }
+
+    #[test]
+    fn thousands_are_separated() {
+        assert_eq!(thousands(7), "7");
+        assert_eq!(thousands(9_815), "9,815");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+    }
+}
