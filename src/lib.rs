@@ -5,5 +5,6 @@
 #![warn(missing_docs)]
 
 pub mod fs;
+pub mod model;
 pub mod record;
 pub mod text;
