@@ -6,4 +6,5 @@
 
 pub mod fs;
 pub mod record;
+pub mod stats;
 pub mod text;
