@@ -5,6 +5,8 @@
 #![warn(missing_docs)]
 
 pub mod fs;
+pub mod measure;
+pub mod metrics;
 pub mod record;
 pub mod stats;
 pub mod text;

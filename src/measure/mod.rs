@@ -1,0 +1,3 @@
+//! Measuring instruments.
+
+pub mod histogram;
