@@ -4,6 +4,9 @@
 //! report → exit code. `docs/architecture.md` has the map.
 #![warn(missing_docs)]
 
+pub mod analysis;
+#[cfg(test)]
+mod fixture;
 pub mod fs;
 pub mod measure;
 pub mod metrics;
