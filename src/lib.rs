@@ -8,6 +8,7 @@ pub mod analysis;
 #[cfg(test)]
 mod fixture;
 pub mod fs;
+pub mod gate;
 pub mod measure;
 pub mod metrics;
 pub mod record;
