@@ -12,5 +12,6 @@ pub mod gate;
 pub mod measure;
 pub mod metrics;
 pub mod record;
+pub mod report;
 pub mod stats;
 pub mod text;
