@@ -4,8 +4,18 @@
 //! report → exit code. `docs/architecture.md` has the map.
 #![warn(missing_docs)]
 
+pub mod analysis;
 pub mod backend;
+pub mod event;
+#[cfg(test)]
+mod fixture;
 pub mod fs;
+pub mod gate;
+pub mod measure;
+pub mod metrics;
 pub mod model;
 pub mod record;
+pub mod report;
+pub mod stats;
 pub mod text;
+pub mod worker;

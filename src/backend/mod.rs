@@ -3,6 +3,7 @@
 pub mod candle;
 #[cfg(feature = "mlx")]
 pub mod mlx;
+pub mod mock;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,5 @@
+//! Measuring instruments.
+
+pub mod histogram;
+pub mod machine;
+pub mod memory;

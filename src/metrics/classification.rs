@@ -1,0 +1,150 @@
+//! Accuracy, macro-F1, Matthews' correlation and recall, from counts of gold against predicted.
+
+/// The index of the largest number, the lowest of equals; 0 for an empty row.
+pub fn argmax(row: &[f32]) -> usize {
+    let mut best = 0;
+    for (index, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = index;
+        }
+    }
+    best
+}
+
+/// The class a gold number stands for; `None` when it is no class of the model.
+pub fn gold_class(gold: f64, classes: usize) -> Option<usize> {
+    let is_class = gold >= 0.0 && gold.fract() == 0.0 && gold < classes as f64;
+    is_class.then_some(gold as usize)
+}
+
+/// How often each class was predicted for each gold class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confusion {
+    classes: usize,
+    /// Row-major: gold × predicted.
+    counts: Vec<u64>,
+    /// Examples whose gold is no class of the model: never right.
+    unknown: u64,
+}
+
+impl Confusion {
+    /// Counts `(gold, predicted)` pairs.
+    pub fn new(classes: usize, pairs: impl IntoIterator<Item = (Option<usize>, usize)>) -> Self {
+        let mut confusion = Self { classes, counts: vec![0; classes * classes], unknown: 0 };
+        for (gold, predicted) in pairs {
+            match gold {
+                Some(gold) if gold < classes && predicted < classes => {
+                    confusion.counts[gold * classes + predicted] += 1;
+                }
+                _ => confusion.unknown += 1,
+            }
+        }
+        confusion
+    }
+
+    /// Rows of predictions, one per gold class.
+    pub fn rows(&self) -> Vec<Vec<u64>> {
+        self.counts.chunks(self.classes.max(1)).map(<[u64]>::to_vec).collect()
+    }
+
+    /// All examples, those with an unknown gold too.
+    pub fn examples(&self) -> u64 {
+        self.counts.iter().sum::<u64>() + self.unknown
+    }
+
+    /// Examples answered rightly.
+    pub fn correct(&self) -> u64 {
+        (0..self.classes).map(|class| self.hits(class)).sum()
+    }
+
+    /// Share answered rightly.
+    pub fn accuracy(&self) -> Option<f64> {
+        ratio(self.correct(), self.examples())
+    }
+
+    /// Share of each gold class that was found; `None` for a class without examples.
+    pub fn recall(&self) -> Vec<Option<f64>> {
+        (0..self.classes).map(|class| ratio(self.hits(class), self.gold(class))).collect()
+    }
+
+    /// The mean F1 over the classes that occur in the gold or the predictions.
+    pub fn macro_f1(&self) -> Option<f64> {
+        let scores: Vec<f64> = (0..self.classes)
+            .filter_map(|class| ratio(2 * self.hits(class), self.gold(class) + self.predicted(class)))
+            .collect();
+        (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
+    }
+
+    /// Matthews' correlation for several classes (Gorodkin, "Comparing two K-category assignments
+    /// by a K-category correlation coefficient", 2004). `None` when gold or predictions are all
+    /// of one class.
+    pub fn mcc(&self) -> Option<f64> {
+        let total = self.counts.iter().sum::<u64>() as f64;
+        let dot = |left: &dyn Fn(usize) -> u64, right: &dyn Fn(usize) -> u64| {
+            (0..self.classes).map(|class| left(class) as f64 * right(class) as f64).sum::<f64>()
+        };
+        let (gold, predicted) = (|class| self.gold(class), |class| self.predicted(class));
+        let covariance = self.correct() as f64 * total - dot(&gold, &predicted);
+        let gold_variance = total * total - dot(&gold, &gold);
+        let predicted_variance = total * total - dot(&predicted, &predicted);
+        let correlation = covariance / (gold_variance * predicted_variance).sqrt();
+        correlation.is_finite().then_some(correlation)
+    }
+
+    fn hits(&self, class: usize) -> u64 {
+        self.counts[class * self.classes + class]
+    }
+
+    fn gold(&self, class: usize) -> u64 {
+        self.counts[class * self.classes..][..self.classes].iter().sum()
+    }
+
+    fn predicted(&self, class: usize) -> u64 {
+        (0..self.classes).map(|gold| self.counts[gold * self.classes + class]).sum()
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_go_to_the_lowest_index() {
+        assert_eq!(argmax(&[1.0, 3.0, 3.0]), 1);
+        assert_eq!(argmax(&[-0.0, 0.0]), 0);
+        assert_eq!(argmax(&[]), 0);
+    }
+
+    #[test]
+    fn gold_must_be_a_class() {
+        assert_eq!(gold_class(2.0, 3), Some(2));
+        for gold in [-1.0, 3.0, 0.5, f64::NAN, f64::INFINITY] {
+            assert_eq!(gold_class(gold, 3), None, "{gold}");
+        }
+    }
+
+    #[test]
+    fn metrics_are_those_of_scikit_learn() {
+        // y_true = [2, 0, 2, 2, 0, 1], y_pred = [0, 0, 2, 2, 0, 2].
+        let pairs = [(2, 0), (0, 0), (2, 2), (2, 2), (0, 0), (1, 2)];
+        let confusion = Confusion::new(3, pairs.map(|(gold, predicted)| (Some(gold), predicted)));
+        assert_eq!(confusion.rows(), [[2, 0, 0], [0, 0, 1], [1, 0, 2]]);
+        assert_eq!(confusion.accuracy(), Some(4.0 / 6.0));
+        assert_eq!(confusion.recall(), [Some(1.0), Some(0.0), Some(2.0 / 3.0)]);
+        assert!((confusion.macro_f1().unwrap() - (0.8 + 0.0 + 2.0 / 3.0) / 3.0).abs() < 1e-12);
+        assert!((confusion.mcc().unwrap() - 9.0 / (22.0 * 18.0_f64).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn unknown_gold_is_wrong_and_nothing_is_nothing() {
+        let confusion = Confusion::new(2, [(None, 0), (Some(0), 0)]);
+        assert_eq!((confusion.accuracy(), confusion.mcc()), (Some(0.5), None));
+        let empty = Confusion::new(0, []);
+        assert_eq!((empty.accuracy(), empty.macro_f1(), empty.mcc()), (None, None, None));
+        assert!(empty.rows().is_empty() && empty.recall().is_empty());
+    }
+}

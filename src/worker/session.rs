@@ -1,0 +1,172 @@
+//! The worker's side: loads a backend, answers requests, and owns the clock.
+
+use std::{
+    io::{Read, Write},
+    time::Instant,
+};
+
+use super::protocol::{
+    BackendKind, Loaded, MAGIC, PROTOCOL, Request, Response, WorkerSpec, receive_request, send_response,
+};
+use crate::{
+    backend::{Backend, BackendError, LoadOptions, candle::CandleBackend, mock::MockBackend},
+    measure::memory::resident,
+    model::batch::Batch,
+};
+
+enum Arm {
+    Real(Box<dyn Backend>),
+    Mock(MockBackend),
+}
+
+/// Answers requests until the parent closes the pipe.
+pub fn serve(reader: &mut impl Read, writer: &mut impl Write) -> std::io::Result<()> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    send_response(writer, &Response::Hello { magic: MAGIC.to_owned(), protocol: PROTOCOL, version })?;
+    let mut arm = None;
+    while let Some(request) = receive_request(reader)? {
+        let response = answer(&mut arm, request).unwrap_or_else(|message| Response::Failed { message });
+        send_response(writer, &response)?;
+    }
+    Ok(())
+}
+
+fn answer(arm: &mut Option<Arm>, request: Request) -> Result<Response, String> {
+    match request {
+        Request::Load(spec) => {
+            let before = resident().current;
+            let loaded = load(&spec).map_err(|error| described(&error))?;
+            let facts = match &loaded {
+                Arm::Real(backend) => backend.facts(),
+                Arm::Mock(backend) => backend.facts(),
+            };
+            *arm = Some(loaded);
+            let crate::backend::Facts { device, execution, library } = facts;
+            Ok(Response::Loaded(Loaded { device, execution, library, before, after: resident().current }))
+        }
+        Request::Encode { phase, batch } => {
+            let arm = arm.as_mut().ok_or("nothing is loaded")?;
+            encode(arm, &phase, &batch).map_err(|error| described(&error))
+        }
+        Request::Memory => {
+            let backend_peak = match arm {
+                Some(Arm::Real(backend)) => backend.peak_memory(),
+                _ => None,
+            };
+            let memory = resident();
+            Ok(Response::Memory { current: memory.current, peak: memory.peak, backend_peak })
+        }
+    }
+}
+
+/// An error with its cause and its hint, in one line.
+fn described(error: &BackendError) -> String {
+    error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; hint: {hint}"))
+}
+
+fn load(spec: &WorkerSpec) -> Result<Arm, BackendError> {
+    let options = LoadOptions { folder: spec.folder.clone(), threads: spec.threads as usize };
+    match &spec.backend {
+        BackendKind::Candle => Ok(Arm::Real(Box::new(CandleBackend::load(&options)?))),
+        BackendKind::Mock(script) => Ok(Arm::Mock(MockBackend::load(script.clone())?)),
+        #[cfg(feature = "mlx")]
+        BackendKind::Mlx => Ok(Arm::Real(Box::new(crate::backend::mlx::MlxBackend::load(&options)?))),
+        #[cfg(not(feature = "mlx"))]
+        BackendKind::Mlx => Err(BackendError::WithoutMlx),
+    }
+}
+
+fn encode(arm: &mut Arm, phase: &str, batch: &Batch) -> Result<Response, BackendError> {
+    let (rows, ns) = match arm {
+        Arm::Real(backend) => {
+            let start = Instant::now();
+            let rows = backend.encode(batch)?;
+            (rows, u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+        }
+        Arm::Mock(backend) => {
+            let broken = backend.misbehave(phase)?;
+            let mut rows = backend.encode(batch)?;
+            if broken {
+                rows[0][0] = f32::NAN;
+            }
+            (rows, backend.duration_ns(batch))
+        }
+    };
+    let width = rows.first().map_or(0, Vec::len);
+    let values: Vec<f32> = rows.into_iter().flatten().collect();
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(place) => Ok(Response::Failed {
+            message: format!(
+                "output {} of row {} in a batch of {} is {}",
+                place % width,
+                place / width,
+                batch.rows(),
+                values[place]
+            ),
+        }),
+        None => Ok(Response::Encoded { ns, width: width as u32, values }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        backend::mock::MockScript,
+        model::batch::Encoded,
+        worker::protocol::{receive_response, send_request},
+    };
+
+    fn talk(script: MockScript, requests: &[Request]) -> Vec<Response> {
+        let spec = WorkerSpec { backend: BackendKind::Mock(script), folder: "none".into(), threads: 1 };
+        let mut input = Vec::new();
+        send_request(&mut input, &Request::Load(spec)).unwrap();
+        for request in requests {
+            send_request(&mut input, request).unwrap();
+        }
+        let mut output = Vec::new();
+        serve(&mut input.as_slice(), &mut output).unwrap();
+        let mut reader = output.as_slice();
+        std::iter::from_fn(|| receive_response(&mut reader).unwrap()).collect()
+    }
+
+    fn encode_request() -> Request {
+        let row = Encoded { ids: vec![1, 2], type_ids: vec![0, 0], truncated: false };
+        Request::Encode { phase: "latency".to_owned(), batch: Batch::new([&row]) }
+    }
+
+    #[test]
+    fn greets_loads_and_answers() {
+        let script = MockScript { ns_per_call: 5, ns_per_token: 10, ..MockScript::default() };
+        let answers = talk(script, &[encode_request(), Request::Memory]);
+        assert!(matches!(&answers[0], Response::Hello { magic, protocol: PROTOCOL, .. } if magic == MAGIC));
+        assert!(matches!(&answers[1], Response::Loaded(loaded) if loaded.device == "cpu"));
+        // (1·31 + 2) mod 3 = 0
+        assert_eq!(answers[2], Response::Encoded { ns: 25, width: 3, values: vec![2.0, 0.0, 0.0] });
+        assert!(matches!(answers[3], Response::Memory { current, .. } if current > 0));
+    }
+
+    #[test]
+    fn not_a_number_is_a_failure() {
+        let script = MockScript {
+            fail_in: Some("latency".to_owned()),
+            fail_by: "nan".to_owned(),
+            ..MockScript::default()
+        };
+        let answers = talk(script, &[encode_request()]);
+        let Response::Failed { message } = &answers[2] else { panic!("{answers:?}") };
+        assert_eq!(message, "output 0 of row 0 in a batch of 1 is NaN");
+    }
+
+    #[test]
+    fn work_before_loading_is_refused() {
+        let mut input = Vec::new();
+        send_request(&mut input, &encode_request()).unwrap();
+        let mut output = Vec::new();
+        serve(&mut input.as_slice(), &mut output).unwrap();
+        let mut reader = output.as_slice();
+        receive_response(&mut reader).unwrap();
+        let failed = Response::Failed { message: "nothing is loaded".to_owned() };
+        assert_eq!(receive_response(&mut reader).unwrap(), Some(failed));
+    }
+}
