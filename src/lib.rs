@@ -6,5 +6,6 @@
 
 pub mod fs;
 pub mod model;
+pub mod quant;
 pub mod record;
 pub mod text;
