@@ -1,3 +1,12 @@
 //! What a model is, apart from any backend: its configuration, weights, tokenizer and batches.
 
+pub mod activation;
+pub mod architecture;
+pub mod batch;
+pub mod bert;
+pub mod checkpoint;
+pub mod config;
+pub mod pooling;
+pub mod remap;
+pub mod tokenizer;
 pub mod weights;

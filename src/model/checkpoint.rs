@@ -1,0 +1,136 @@
+//! A model folder's weights under canonical names, handed out once each and accounted for: a
+//! tensor that is missing, of another shape, or left over is an error, never a random start.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use safetensors::Dtype;
+
+use super::{
+    config::{ModelConfig, QuantizationConfig},
+    remap::{Canonical, canonical},
+    weights::{TensorView, WeightError, WeightStore},
+};
+
+/// A weight matrix, `rows × columns`, as it is stored.
+#[derive(Debug)]
+pub enum Matrix<'a> {
+    /// Plain floats.
+    Dense(TensorView<'a>),
+    /// Packed by affine group quantization.
+    Packed(PackedMatrix<'a>),
+}
+
+/// A matrix packed by affine group quantization, as MLX lays it out.
+#[derive(Debug)]
+pub struct PackedMatrix<'a> {
+    /// `rows × columns·bits/32` words.
+    pub words: TensorView<'a>,
+    /// `rows × columns/group_size` floats.
+    pub scales: TensorView<'a>,
+    /// As `scales`.
+    pub biases: TensorView<'a>,
+    /// Bits per weight.
+    pub bits: u32,
+    /// Weights per group.
+    pub group_size: u32,
+}
+
+/// An open checkpoint. Take every tensor the model has, then call [`Checkpoint::finish`].
+#[derive(Debug)]
+pub struct Checkpoint {
+    store: WeightStore,
+    raw_names: BTreeMap<String, String>,
+    quantization: Option<QuantizationConfig>,
+    left: RefCell<BTreeSet<String>>,
+}
+
+impl Checkpoint {
+    /// Opens the weights that belong to `config`.
+    pub fn open(folder: &Path, config: &ModelConfig) -> Result<Self, WeightError> {
+        let store = WeightStore::open(folder)?;
+        let mut raw_names = BTreeMap::new();
+        for view in store.iter() {
+            if let Canonical::Tensor(name) = canonical(config.architecture(), view.name)
+                && raw_names.insert(name.clone(), view.name.to_owned()).is_some()
+            {
+                return Err(WeightError::Duplicate { name });
+            }
+        }
+        let left = RefCell::new(raw_names.keys().cloned().collect());
+        Ok(Self { store, raw_names, quantization: config.quantization.clone(), left })
+    }
+
+    /// Parameters stored, quantized ones counted as the weights they stand for.
+    pub fn parameters(&self) -> u64 {
+        let counted = self.raw_names.iter().filter_map(|(name, raw)| {
+            let view = self.store.find(raw)?;
+            let module = name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module);
+            match (view.dtype, &self.quantization) {
+                (Dtype::U32, Some(config)) => {
+                    Some(view.elements() as u64 * 32 / u64::from(config.of(module).0))
+                }
+                _ if name.ends_with(".scales") || name.ends_with(".biases") => None,
+                _ => Some(view.elements() as u64),
+            }
+        });
+        counted.sum()
+    }
+
+    /// Whether a tensor of this name is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.raw_names.contains_key(name)
+    }
+
+    /// A tensor of floats of exactly this shape, widened to 32 bits.
+    pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightError> {
+        self.take(name, shape)?.to_f32()
+    }
+
+    /// The matrix `{module}.weight`, packed or not.
+    pub fn matrix(&self, module: &str, rows: usize, columns: usize) -> Result<Matrix<'_>, WeightError> {
+        let name = format!("{module}.weight");
+        match &self.quantization {
+            Some(config) if self.has(&format!("{module}.scales")) => {
+                let (bits, group_size) = config.of(module);
+                let groups = columns / group_size as usize;
+                Ok(Matrix::Packed(PackedMatrix {
+                    words: self.take(&name, &[rows, columns * bits as usize / 32])?,
+                    scales: self.take(&format!("{module}.scales"), &[rows, groups])?,
+                    biases: self.take(&format!("{module}.biases"), &[rows, groups])?,
+                    bits,
+                    group_size,
+                }))
+            }
+            _ => Ok(Matrix::Dense(self.take(&name, &[rows, columns])?)),
+        }
+    }
+
+    /// Marks everything that starts with `prefix` as known and not needed: a head that is not used.
+    pub fn leave(&self, prefix: &str) {
+        self.left.borrow_mut().retain(|name| !name.starts_with(prefix));
+    }
+
+    /// Fails if a tensor was never asked for.
+    pub fn finish(&self) -> Result<(), WeightError> {
+        let names: Vec<_> = self.left.borrow().iter().cloned().collect();
+        if names.is_empty() { Ok(()) } else { Err(WeightError::Unexpected { names }) }
+    }
+
+    fn take(&self, name: &str, shape: &[usize]) -> Result<TensorView<'_>, WeightError> {
+        let view = self.raw_names.get(name).and_then(|raw| self.store.find(raw));
+        let view = view.ok_or_else(|| WeightError::Absent { names: vec![name.to_owned()] })?;
+        if view.shape != shape {
+            return Err(WeightError::Shape {
+                name: name.to_owned(),
+                found: view.shape.to_vec(),
+                expected: shape.to_vec(),
+            });
+        }
+        self.left.borrow_mut().remove(name);
+        Ok(view)
+    }
+}
