@@ -4,6 +4,7 @@
 //! report → exit code. `docs/architecture.md` has the map.
 #![warn(missing_docs)]
 
+pub mod backend;
 pub mod fs;
 pub mod model;
 pub mod quant;

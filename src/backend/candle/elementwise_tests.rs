@@ -1,0 +1,88 @@
+use super::*;
+
+const ACTIVATIONS: [Activation; 6] = [
+    Activation::Gelu,
+    Activation::GeluNew,
+    Activation::QuickGelu,
+    Activation::Relu,
+    Activation::Silu,
+    Activation::Tanh,
+];
+
+/// Every float in steps fine enough to meet each branch, with the extremes.
+fn inputs() -> Vec<f32> {
+    let mut inputs: Vec<f32> = (-200_000..=200_000).map(|step| step as f32 * 1e-4).collect();
+    inputs.extend([-1e30, -1e4, -100.0, -87.4, 1e-30, -1e-30, 0.0, -0.0, 100.0, 1e4, 1e30]);
+    inputs
+}
+
+#[test]
+fn exp_is_within_its_bound() {
+    for x in (-870_000..=880_000).map(|step| step as f32 * 1e-4) {
+        let expected = f64::from(x).exp();
+        let error = (f64::from(exp(x)) - expected).abs() / expected;
+        assert!(error < 3e-7, "exp({x}) is off by {error:e}");
+    }
+    assert_eq!(exp(-200.0), 0.0);
+    assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+}
+
+#[test]
+fn erf_is_within_its_bound() {
+    for x in inputs() {
+        let expected = crate::model::activation::erf(f64::from(x) / std::f64::consts::SQRT_2);
+        let error = (f64::from(erf_of_half_square(x)) - expected).abs();
+        assert!(error < 6e-7, "erf({x}/√2) is off by {error:e}");
+    }
+}
+
+#[test]
+fn activations_agree_with_double_precision() {
+    for activation in ACTIVATIONS {
+        for x in inputs() {
+            let mut value = [x - 0.25];
+            bias_activation(&mut value, &[0.25], activation);
+            let exact = activation.apply(f64::from(x - 0.25 + 0.25));
+            let error = (f64::from(value[0]) - exact).abs();
+            let bound = 2e-6f64.max(1e-6 * exact.abs());
+            assert!(error < bound, "{activation:?}({x}) is {} instead of {exact}", value[0]);
+        }
+    }
+}
+
+#[test]
+fn every_width_gives_the_same() {
+    // Widths that are no multiple of a vector take the scalar tail.
+    for width in [1, 3, 15, 16, 17, 33, 100] {
+        let row: Vec<f32> = (0..2 * width).map(|i| ((i * 37) % 23) as f32 * 0.3 - 3.0).collect();
+        let bias: Vec<f32> = (0..width).map(|i| i as f32 * 0.01).collect();
+        let scale: Vec<f32> = (0..width).map(|i| 1.0 + i as f32 * 0.02).collect();
+        let mut normed = row.clone();
+        bias_residual_norm(&mut normed, &bias, &row, &scale, &bias, 1e-5);
+        let mut soft = row.clone();
+        softmax(&mut soft, width);
+        let mut alone: Vec<f32> = row.iter().zip(bias.iter().cycle()).map(|(x, b)| 2.0 * x + b).collect();
+        layer_norm(&mut alone, &scale, &bias, 1e-5);
+        for r in 0..2 {
+            let x: Vec<f64> =
+                (0..width).map(|i| f64::from(2.0 * row[r * width + i]) + f64::from(bias[i])).collect();
+            let mean = x.iter().sum::<f64>() / width as f64;
+            let variance = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / width as f64;
+            let total: f64 = (0..width).map(|i| f64::from(row[r * width + i]).exp()).sum();
+            for i in 0..width {
+                let expected =
+                    (x[i] - mean) / (variance + 1e-5).sqrt() * f64::from(scale[i]) + f64::from(bias[i]);
+                assert!((f64::from(normed[r * width + i]) - expected).abs() < 2e-5, "norm, width {width}");
+                assert!(
+                    (f64::from(alone[r * width + i]) - expected).abs() < 2e-5,
+                    "norm alone, width {width}"
+                );
+                let probability = f64::from(row[r * width + i]).exp() / total;
+                assert!(
+                    (f64::from(soft[r * width + i]) - probability).abs() < 1e-6,
+                    "softmax, width {width}"
+                );
+            }
+        }
+    }
+}

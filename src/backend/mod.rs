@@ -1,0 +1,114 @@
+//! One loaded model on one device, behind a seam of host types.
+
+pub mod candle;
+
+use std::path::PathBuf;
+
+use crate::model::{
+    batch::Batch,
+    config::{ConfigError, ModelConfig},
+    weights::WeightError,
+};
+
+/// One loaded model on one device. Host data in and out: a call returns when the work is done, so
+/// whoever calls can time it.
+pub trait Backend {
+    /// One row of numbers per row of the batch: logits, or an embedding.
+    fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError>;
+
+    /// Highest memory use of the backend's own allocator in bytes, where it counts.
+    fn peak_memory(&self) -> Option<u64>;
+
+    /// What runs where.
+    fn facts(&self) -> Facts;
+
+    /// As [`Backend::encode`], with the token states of every stage on the way, for finding the
+    /// first layer where two implementations part.
+    fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError>;
+}
+
+/// What a backend says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// `cpu`, `metal` or `cuda`.
+    pub device: String,
+    /// `float32`, `dequantized` or `quantized`.
+    pub execution: String,
+    /// Framework and matrix library with versions.
+    pub library: String,
+}
+
+/// The intermediate results of one batch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trace {
+    /// Stage name (`embeddings`, `layer.0`, …) and the states of all real tokens, row-major.
+    pub stages: Vec<(String, Vec<f32>)>,
+    /// What [`Backend::encode`] gives.
+    pub outputs: Vec<Vec<f32>>,
+}
+
+/// How an arm is to be loaded.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// Model folder or artefact.
+    pub folder: PathBuf,
+    /// Threads for the work on the CPU.
+    pub threads: usize,
+}
+
+/// What can go wrong in a backend.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The weights.
+    #[error(transparent)]
+    Weights(#[from] WeightError),
+    /// The candle framework.
+    #[error("candle failed: {0}")]
+    Candle(#[from] candle_core::Error),
+    /// The MLX framework.
+    #[error("MLX failed: {0}")]
+    Mlx(String),
+    /// The thread pool.
+    #[error("failed to start {threads} threads: {reason}")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// Why not.
+        reason: String,
+    },
+    /// This build lacks the backend.
+    #[error("built without MLX")]
+    WithoutMlx,
+    /// The model has neither a head nor pooling.
+    #[error("`{}` is a bare encoder: it has no classification head and no pooling", folder.display())]
+    Headless {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+impl BackendError {
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Weights(error) => error.hint(),
+            Self::WithoutMlx => Some("build with the default features: `make build`".to_owned()),
+            Self::Headless { .. } => Some(
+                "take a model fine-tuned for classification, or a sentence-transformers folder".to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// The head of a model that is to be measured.
+pub(crate) fn required_head(
+    config: &ModelConfig,
+    options: &LoadOptions,
+) -> Result<crate::model::config::Head, BackendError> {
+    config.head.clone().ok_or_else(|| BackendError::Headless { folder: options.folder.clone() })
+}
