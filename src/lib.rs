@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod backend;
+pub mod convert;
 pub mod fs;
 pub mod model;
 pub mod quant;
