@@ -1,5 +1,4 @@
 //! Throughput of the quantizer, in bytes of the same matrix in fp32.
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::hint::black_box;

@@ -3,47 +3,39 @@
 use gatecheck::quant::{Affine, Float, dequantize, quantize};
 use half::{bf16, f16};
 use mlx_rs::{
-    Array, ArrayElement, Device, Dtype, FromSliceElement,
+    Array, ArrayElement, Device, Dtype,
     ops::{dequantize as mlx_dequantize, quantize as mlx_quantize},
 };
 
 const GROUPS: usize = 256;
 
-trait Element: ArrayElement + FromSliceElement + Copy {
+trait Element: ArrayElement + Copy {
     const FLOAT: Float;
     fn round(value: f32) -> Self;
     fn bytes(self) -> Vec<u8>;
+    fn array(values: &[Self], shape: &[i32]) -> Array;
 }
 
-impl Element for f32 {
-    const FLOAT: Float = Float::Float32;
-    fn round(value: f32) -> Self {
-        value
-    }
-    fn bytes(self) -> Vec<u8> {
-        self.to_le_bytes().to_vec()
-    }
+macro_rules! element {
+    ($type:ty, $float:ident, $round:expr) => {
+        impl Element for $type {
+            const FLOAT: Float = Float::$float;
+            fn round(value: f32) -> Self {
+                $round(value)
+            }
+            fn bytes(self) -> Vec<u8> {
+                self.to_le_bytes().to_vec()
+            }
+            fn array(values: &[Self], shape: &[i32]) -> Array {
+                Array::from_slice(values, shape)
+            }
+        }
+    };
 }
 
-impl Element for f16 {
-    const FLOAT: Float = Float::Float16;
-    fn round(value: f32) -> Self {
-        Self::from_f32(value)
-    }
-    fn bytes(self) -> Vec<u8> {
-        self.to_le_bytes().to_vec()
-    }
-}
-
-impl Element for bf16 {
-    const FLOAT: Float = Float::Bfloat16;
-    fn round(value: f32) -> Self {
-        Self::from_f32(value)
-    }
-    fn bytes(self) -> Vec<u8> {
-        self.to_le_bytes().to_vec()
-    }
-}
+element!(f32, Float32, std::convert::identity);
+element!(f16, Float16, f16::from_f32);
+element!(bf16, Bfloat16, bf16::from_f32);
 
 /// Groups of all kinds and of magnitudes from 10⁻⁹ to 10³; every fourth holds ties.
 fn values(group_size: usize) -> Vec<f32> {
@@ -86,7 +78,7 @@ fn values(group_size: usize) -> Vec<f32> {
 fn check<T: Element>(bits: u32, group_size: u32) {
     let columns = 2 * group_size as i32;
     let elements: Vec<T> = values(group_size as usize).into_iter().map(T::round).collect();
-    let array = Array::from_slice(&elements, &[GROUPS as i32 / 2, columns]);
+    let array = T::array(&elements, &[GROUPS as i32 / 2, columns]);
     let (size, width) = (group_size as i32, bits as i32);
     let (words, scales, biases) = mlx_quantize(&array, size, width).unwrap();
     let decoded = mlx_dequantize(&words, &scales, &biases, size, width).unwrap();
