@@ -49,11 +49,10 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Removes what killed conversions left, and starts anew.
+    /// Makes an empty folder that is this process's own.
     pub(super) fn claim(target: &Path) -> Result<Self, ConvertError> {
         if let Some(parent) = target.parent() {
             create_dir(parent)?;
-            sweep(parent, target)?;
         }
         let path = neighbour(target);
         std::fs::create_dir(&path).map_err(|error| FileError::new("create", &path, error))?;
@@ -92,9 +91,10 @@ impl Drop for Scratch {
     }
 }
 
-/// Clears away `.name.<process>.tmp`, and `.name.<process>.old`, which a conversion killed in the middle
-/// of replacing an artefact leaves behind: then the old one comes back.
-fn sweep(parent: &Path, target: &Path) -> Result<(), ConvertError> {
+/// Clears away what killed conversions left: `.name.<process>.tmp`, and `.name.<process>.old` of one that
+/// was killed while it replaced an artefact. Without its successor the old artefact gets its name back.
+pub(super) fn sweep(target: &Path) -> Result<(), ConvertError> {
+    let Some(parent) = target.parent().filter(|parent| parent.is_dir()) else { return Ok(()) };
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let mut replaced = Vec::new();
     for entry in std::fs::read_dir(parent).map_err(|error| FileError::new("list", parent, error))? {

@@ -98,6 +98,7 @@ pub fn convert(request: &Request, on_progress: &mut dyn FnMut(Progress)) -> Resu
         on_progress(Progress { stage: Stage::Checksums, done_bytes, total_bytes });
     })?;
     let recipe_sha256 = request.recipe.sha256(&inputs);
+    place::sweep(&folder)?;
     if place::is_there(&folder, &recipe_sha256, request.force)? {
         return Ok(Outcome { folder, skipped: true, plan, recipe_sha256 });
     }
