@@ -1,6 +1,8 @@
 //! One loaded model on one device, behind a seam of host types.
 
 pub mod candle;
+#[cfg(feature = "mlx")]
+pub mod mlx;
 
 use std::path::PathBuf;
 

@@ -80,6 +80,12 @@ impl Checkpoint {
         counted.sum()
     }
 
+    /// The float type of the first unpacked tensor, which converters use for all of them.
+    pub fn float_type(&self) -> Option<Dtype> {
+        let mut types = self.store.iter().map(|view| view.dtype);
+        types.find(|dtype| matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16))
+    }
+
     /// Whether a tensor of this name is there.
     pub fn has(&self, name: &str) -> bool {
         self.raw_names.contains_key(name)

@@ -61,6 +61,7 @@ mod library {
     use super::{Right, Size, View};
 
     #[cfg_attr(target_os = "macos", link(name = "Accelerate", kind = "framework"))]
+    #[cfg_attr(target_os = "linux", link(name = "openblas"))]
     #[expect(unsafe_code, reason = "the C interface of BLAS; on Linux MLX's build links OpenBLAS")]
     unsafe extern "C" {
         fn cblas_sgemm(

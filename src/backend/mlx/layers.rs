@@ -1,0 +1,154 @@
+//! The parts that encoders are made of, as MLX graphs.
+
+use mlx_rs::{Array, error::Exception, fast, ops};
+
+use crate::model::activation::Activation;
+
+/// A weight matrix `[outputs, inputs]`.
+pub(super) enum Weight {
+    Dense(Array),
+    Packed { words: Array, scales: Array, biases: Array, group_size: i32, bits: i32 },
+}
+
+impl Weight {
+    /// Puts matrices of the same inputs one below the other. Where they are packed differently, they
+    /// are unpacked.
+    pub(super) fn stack(mut weights: Vec<Self>) -> Result<Self, Exception> {
+        if weights.len() == 1 {
+            return Ok(weights.remove(0));
+        }
+        if let Self::Packed { group_size, bits, .. } = weights[0] {
+            let same = |weight: &Self| match weight {
+                Self::Packed { group_size: size, bits: width, .. } => (*size, *width) == (group_size, bits),
+                Self::Dense(_) => false,
+            };
+            if weights.iter().all(same) {
+                let part = |pick: fn(&Self) -> Option<&Array>| {
+                    ops::concatenate(&weights.iter().filter_map(pick).collect::<Vec<_>>(), 0)
+                };
+                return Ok(Self::Packed {
+                    words: part(|weight| weight.packed().map(|parts| parts[0]))?,
+                    scales: part(|weight| weight.packed().map(|parts| parts[1]))?,
+                    biases: part(|weight| weight.packed().map(|parts| parts[2]))?,
+                    group_size,
+                    bits,
+                });
+            }
+        }
+        let dense: Vec<Array> = weights.into_iter().map(Self::unpacked).collect::<Result<_, _>>()?;
+        Ok(Self::Dense(ops::concatenate(&dense, 0)?))
+    }
+
+    fn packed(&self) -> Option<[&Array; 3]> {
+        match self {
+            Self::Packed { words, scales, biases, .. } => Some([words, scales, biases]),
+            Self::Dense(_) => None,
+        }
+    }
+
+    fn unpacked(self) -> Result<Array, Exception> {
+        match self {
+            Self::Dense(weight) => Ok(weight),
+            Self::Packed { words, scales, biases, group_size, bits } => {
+                ops::dequantize(&words, &scales, &biases, group_size, bits)
+            }
+        }
+    }
+}
+
+/// `x·Wᵀ + b`.
+pub(super) struct Linear {
+    weight: Weight,
+    bias: Array,
+}
+
+impl Linear {
+    /// Dense weights are turned here, once.
+    pub(super) fn new(weight: Weight, bias: Array) -> Result<Self, Exception> {
+        let weight = match weight {
+            Weight::Dense(weight) => {
+                weight.eval()?;
+                Weight::Dense(weight.transpose()?)
+            }
+            packed => packed,
+        };
+        if let Some(parts) = weight.packed() {
+            mlx_rs::transforms::eval(parts)?;
+        }
+        bias.eval()?;
+        Ok(Self { weight, bias })
+    }
+
+    pub(super) fn forward(&self, x: &Array) -> Result<Array, Exception> {
+        match &self.weight {
+            Weight::Dense(transposed) => ops::addmm(&self.bias, x, transposed, None, None),
+            Weight::Packed { words, scales, biases, group_size, bits } => {
+                ops::quantized_matmul(x, words, scales, biases, true, *group_size, *bits)?.add(&self.bias)
+            }
+        }
+    }
+}
+
+/// Layer norm.
+pub(super) struct Norm {
+    pub(super) scale: Array,
+    pub(super) shift: Array,
+    pub(super) epsilon: f32,
+}
+
+impl Norm {
+    pub(super) fn forward(&self, x: &Array) -> Result<Array, Exception> {
+        fast::layer_norm(x, &self.scale, &self.shift, self.epsilon)
+    }
+}
+
+/// Multi-head self-attention on packed projections `[rows, length, 3·hidden]`.
+pub(super) fn attention(packed: &Array, heads: usize, bias: Option<&Array>) -> Result<Array, Exception> {
+    let [rows, length, width] = [0, 1, 2].map(|axis| packed.shape()[axis]);
+    let (hidden, heads) = (width / 3, heads as i32);
+    let size = hidden / heads;
+    let split = packed.reshape(&[rows, length, 3, heads, size])?.transpose_axes(&[2, 0, 3, 1, 4])?;
+    let part = |index: i32| split.take_axis(Array::from_int(index), 0);
+    let (query, key, value) = (part(0)?, part(1)?, part(2)?);
+    let scale = 1.0 / (size as f32).sqrt();
+    let mask = bias.map(fast::ScaledDotProductAttentionMask::Array);
+    let context = fast::scaled_dot_product_attention(&query, &key, &value, scale, mask, None)?;
+    context.transpose_axes(&[0, 2, 1, 3])?.reshape(&[rows, length, hidden])
+}
+
+/// An activation function.
+pub(super) fn activate(x: &Array, activation: Activation) -> Result<Array, Exception> {
+    let constant = |value: f32| Array::from_f32(value).as_dtype(x.dtype());
+    match activation {
+        Activation::Gelu => {
+            let erf = ops::erf(&x.multiply(constant(std::f32::consts::FRAC_1_SQRT_2)?)?)?;
+            x.multiply(constant(0.5)?)?.multiply(erf.add(constant(1.0)?)?)
+        }
+        Activation::GeluNew => {
+            let cube = x.multiply(x)?.multiply(x)?.multiply(constant(0.044_715)?)?;
+            let inner = x.add(&cube)?.multiply(constant(0.797_884_6)?)?;
+            x.multiply(constant(0.5)?)?.multiply(ops::tanh(&inner)?.add(constant(1.0)?)?)
+        }
+        Activation::QuickGelu => x.multiply(ops::sigmoid(&x.multiply(constant(1.702)?)?)?),
+        Activation::Relu => ops::maximum(x, constant(0.0)?),
+        Activation::Silu => x.multiply(ops::sigmoid(x)?),
+        Activation::Tanh => ops::tanh(x),
+    }
+}
+
+/// Tells the matrix library how many threads it may use.
+pub(super) fn limit_blas_threads(threads: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        #[expect(unsafe_code, reason = "the C interface of OpenBLAS, which MLX for Linux is linked with")]
+        unsafe extern "C" {
+            fn openblas_set_num_threads(threads: std::ffi::c_int);
+        }
+        #[expect(unsafe_code, reason = "sets a number in OpenBLAS")]
+        unsafe {
+            openblas_set_num_threads(i32::try_from(threads).unwrap_or(1));
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = threads;
+}

@@ -1,0 +1,189 @@
+//! The candidate: MLX on whatever device it finds: Metal, CUDA or the CPU.
+//!
+//! MLX is not thread-safe as mlx-rs binds it: one backend per process, used from one thread.
+
+mod bert;
+mod layers;
+mod pooling;
+mod weights;
+
+use mlx_rs::{Array, Device, DeviceType, Dtype, error::Exception};
+
+use self::{bert::Bert, layers::Linear, weights::Loader};
+use super::{Backend, BackendError, Facts, LoadOptions, Trace, required_head};
+use crate::model::{
+    batch::{Batch, Padded},
+    checkpoint::Checkpoint,
+    config::{Graph, Head, ModelConfig},
+    pooling::Pooling,
+};
+
+/// How the weights are held and multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Execution {
+    /// Unpack quantized weights to floats once, at load. MLX's CPU backend has no vector code for
+    /// quantized products: they run a hundred times slower there than the same product of floats.
+    pub dequantize: bool,
+    /// Element type of activations and unquantized weights; `None` takes the one stored.
+    pub dtype: Option<Dtype>,
+}
+
+impl Execution {
+    /// What suits the device.
+    fn of(device: DeviceType) -> Self {
+        match device {
+            DeviceType::Cpu => Self { dequantize: true, dtype: Some(Dtype::Float32) },
+            DeviceType::Gpu => Self { dequantize: false, dtype: None },
+        }
+    }
+}
+
+/// Token ids of a batch on the device, with what tells padding from text.
+struct Input {
+    ids: Array,
+    type_ids: Array,
+    /// 0 at real tokens, a very negative number at padding, `[rows, 1, 1, length]`; `None` when nothing is padded.
+    bias: Option<Array>,
+    padded: Padded,
+    lengths: Vec<u32>,
+}
+
+impl Input {
+    fn new(batch: &Batch, dtype: Dtype) -> Result<Self, Exception> {
+        let padded = batch.padded();
+        let shape = [padded.rows as i32, padded.length as i32];
+        let ragged = batch.lengths.iter().any(|length| *length as usize != padded.length);
+        let bias = ragged
+            .then(|| {
+                let row = |length: &u32| {
+                    let real = *length as usize;
+                    (0..padded.length).map(move |token| if token < real { 0.0f32 } else { -1e9 })
+                };
+                let values: Vec<f32> = batch.lengths.iter().flat_map(row).collect();
+                Array::from_slice(&values, &[shape[0], 1, 1, shape[1]]).as_dtype(dtype)
+            })
+            .transpose()?;
+        Ok(Self {
+            ids: Array::from_slice(&padded.ids, &shape),
+            type_ids: Array::from_slice(&padded.type_ids, &shape),
+            bias,
+            lengths: batch.lengths.clone(),
+            padded,
+        })
+    }
+}
+
+enum Output {
+    Classifier { pooler: Linear, classifier: Linear },
+    Embedding(Pooling),
+}
+
+/// A model loaded into MLX.
+pub struct MlxBackend {
+    encoder: Bert,
+    output: Output,
+    dtype: Dtype,
+    facts: Facts,
+}
+
+impl MlxBackend {
+    /// Loads a model folder or an artefact onto MLX's default device.
+    pub fn load(options: &LoadOptions) -> Result<Self, BackendError> {
+        let device = Device::try_default()?.get_type()?;
+        Self::load_as(options, Execution::of(device))
+    }
+
+    /// As [`MlxBackend::load`], executed as told. For tests of what the device would not choose.
+    pub fn load_as(options: &LoadOptions, execution: Execution) -> Result<Self, BackendError> {
+        layers::limit_blas_threads(options.threads);
+        let device = Device::try_default()?.get_type()?;
+        let config = ModelConfig::open(&options.folder)?;
+        let head = required_head(&config, options)?;
+        let checkpoint = Checkpoint::open(&options.folder, &config)?;
+        let loader = Loader::new(&checkpoint, execution)?;
+        let Graph::Bert(bert) = &config.graph;
+        let encoder = Bert::load(&loader, bert)?;
+        let hidden = bert.hidden_size;
+        let output = match head {
+            Head::Classification => Output::Classifier {
+                pooler: loader.linear("bert.pooler.dense", hidden, hidden)?,
+                classifier: loader.linear("classifier", config.labels.len(), hidden)?,
+            },
+            Head::Embedding(pooling) => {
+                for unused in ["bert.pooler.", "classifier."] {
+                    checkpoint.leave(unused);
+                }
+                Output::Embedding(pooling)
+            }
+        };
+        checkpoint.finish()?;
+        let execution = match (&config.quantization, execution.dequantize) {
+            (None, _) => format!("{:?}", loader.dtype()).to_lowercase(),
+            (Some(_), true) => "dequantized".to_owned(),
+            (Some(_), false) => "quantized".to_owned(),
+        };
+        let facts = Facts { device: device_name(device), execution, library: library() };
+        Ok(Self { encoder, output, dtype: loader.dtype(), facts })
+    }
+
+    fn run(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Vec<Vec<f32>>, Exception> {
+        let input = Input::new(batch, self.dtype)?;
+        let states = self.encoder.forward(&input, trace)?;
+        let output = match &self.output {
+            Output::Classifier { pooler, classifier } => {
+                let first = states.take_axis(Array::from_int(0), 1)?;
+                classifier.forward(&mlx_rs::ops::tanh(&pooler.forward(&first)?)?)?
+            }
+            Output::Embedding(pooling) => pooling::pool(&states, &input, pooling)?,
+        };
+        rows(&output)
+    }
+}
+
+/// Copies `[rows, width]` to the host.
+fn rows(output: &Array) -> Result<Vec<Vec<f32>>, Exception> {
+    let width = output.shape()[1] as usize;
+    let output = output.as_dtype(Dtype::Float32)?.reshape(&[-1])?;
+    output.eval()?;
+    Ok(output.as_slice::<f32>().chunks_exact(width).map(<[f32]>::to_vec).collect())
+}
+
+fn device_name(device: DeviceType) -> String {
+    match device {
+        DeviceType::Cpu => "cpu",
+        DeviceType::Gpu if cfg!(target_os = "macos") => "metal",
+        DeviceType::Gpu => "cuda",
+    }
+    .to_owned()
+}
+
+fn library() -> String {
+    let blas = if cfg!(target_os = "macos") { "Accelerate" } else { "OpenBLAS" };
+    format!("MLX 0.32.2 (mlx-rs 0.33.0), {blas}")
+}
+
+impl From<Exception> for BackendError {
+    fn from(error: Exception) -> Self {
+        Self::Mlx(error.to_string())
+    }
+}
+
+impl Backend for MlxBackend {
+    fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
+        Ok(self.run(batch, None)?)
+    }
+
+    fn peak_memory(&self) -> Option<u64> {
+        mlx_rs::memory::peak_memory().ok().map(|bytes| bytes as u64)
+    }
+
+    fn facts(&self) -> Facts {
+        self.facts.clone()
+    }
+
+    fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
+        let mut trace = Trace::default();
+        trace.outputs = self.run(batch, Some(&mut trace))?;
+        Ok(trace)
+    }
+}

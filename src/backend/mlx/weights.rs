@@ -1,0 +1,117 @@
+//! From a checkpoint to MLX arrays.
+
+use mlx_rs::{Array, Dtype, error::Exception, ops};
+
+use super::{
+    Execution,
+    layers::{Linear, Norm, Weight},
+};
+use crate::{
+    backend::BackendError,
+    model::checkpoint::{Checkpoint, Matrix, PackedMatrix},
+};
+
+/// Takes the parts of a model out of a checkpoint.
+pub(super) struct Loader<'a> {
+    checkpoint: &'a Checkpoint,
+    dequantize: bool,
+    dtype: Dtype,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(checkpoint: &'a Checkpoint, execution: Execution) -> Result<Self, BackendError> {
+        let stored = || match checkpoint.float_type() {
+            Some(safetensors::Dtype::F16) => Dtype::Float16,
+            Some(safetensors::Dtype::BF16) => Dtype::Bfloat16,
+            _ => Dtype::Float32,
+        };
+        Ok(Self {
+            checkpoint,
+            dequantize: execution.dequantize,
+            dtype: execution.dtype.unwrap_or_else(stored),
+        })
+    }
+
+    /// Element type of activations.
+    pub(super) fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn array(&self, values: &[f32], shape: &[usize]) -> Result<Array, Exception> {
+        let shape: Vec<i32> = shape.iter().map(|size| *size as i32).collect();
+        Array::from_slice(values, &shape).as_dtype(self.dtype)
+    }
+
+    fn weight(&self, module: &str, rows: usize, columns: usize) -> Result<Weight, BackendError> {
+        match self.checkpoint.matrix(module, rows, columns)? {
+            Matrix::Dense(view) => Ok(Weight::Dense(self.array(&view.to_f32()?, &[rows, columns])?)),
+            Matrix::Packed(packed) => self.packed(&packed, rows, columns),
+        }
+    }
+
+    fn packed(&self, packed: &PackedMatrix<'_>, rows: usize, columns: usize) -> Result<Weight, BackendError> {
+        let PackedMatrix { words, scales, biases, bits, group_size } = packed;
+        let (bits, group_size) = (*bits as i32, *group_size as i32);
+        let width = columns * bits as usize / 32;
+        let words = Array::from_slice(&words.to_u32()?, &[rows as i32, width as i32]);
+        let groups = [rows, columns / group_size as usize];
+        let (scales, biases) = (scales.to_f32()?, biases.to_f32()?);
+        if self.dequantize {
+            // In 32 bits, so that nothing is lost beyond the quantization itself.
+            let shape = groups.map(|size| size as i32);
+            let (scales, biases) = (Array::from_slice(&scales, &shape), Array::from_slice(&biases, &shape));
+            let dense = ops::dequantize(&words, &scales, &biases, group_size, bits)?.as_dtype(self.dtype)?;
+            return Ok(Weight::Dense(dense));
+        }
+        let (scales, biases) = (self.array(&scales, &groups)?, self.array(&biases, &groups)?);
+        Ok(Weight::Packed { words, scales, biases, group_size, bits })
+    }
+
+    /// The matrix `{module}.weight` as a table of rows, always unpacked.
+    pub(super) fn table(&self, module: &str, rows: usize, columns: usize) -> Result<Array, BackendError> {
+        let table = match self.weight(module, rows, columns)? {
+            Weight::Dense(table) => table,
+            Weight::Packed { words, scales, biases, group_size, bits } => {
+                ops::dequantize(&words, &scales, &biases, group_size, bits)?
+            }
+        };
+        table.eval()?;
+        Ok(table)
+    }
+
+    /// A linear layer with bias.
+    pub(super) fn linear(&self, module: &str, outputs: usize, inputs: usize) -> Result<Linear, BackendError> {
+        self.stacked(&[module], outputs, inputs)
+    }
+
+    /// Several linear layers of the same input as one, their outputs side by side. Packed rows stack
+    /// as plain ones do, since groups run along a row.
+    pub(super) fn stacked<S: AsRef<str>>(
+        &self,
+        modules: &[S],
+        outputs: usize,
+        inputs: usize,
+    ) -> Result<Linear, BackendError> {
+        let weights: Result<Vec<_>, _> =
+            modules.iter().map(|module| self.weight(module.as_ref(), outputs, inputs)).collect();
+        let biases: Result<Vec<_>, BackendError> = modules
+            .iter()
+            .map(|module| {
+                let values = self.checkpoint.floats(&format!("{}.bias", module.as_ref()), &[outputs])?;
+                Ok(self.array(&values, &[outputs])?)
+            })
+            .collect();
+        Ok(Linear::new(Weight::stack(weights?)?, ops::concatenate(&biases?, 0)?)?)
+    }
+
+    /// A layer norm.
+    pub(super) fn norm(&self, module: &str, width: usize, epsilon: f32) -> Result<Norm, BackendError> {
+        let vector = |kind: &str| -> Result<Array, BackendError> {
+            let array =
+                self.array(&self.checkpoint.floats(&format!("{module}.{kind}"), &[width])?, &[width])?;
+            array.eval()?;
+            Ok(array)
+        };
+        Ok(Norm { scale: vector("weight")?, shift: vector("bias")?, epsilon })
+    }
+}
