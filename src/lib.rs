@@ -6,6 +6,7 @@
 
 pub mod analysis;
 pub mod backend;
+pub mod convert;
 pub mod event;
 #[cfg(test)]
 mod fixture;
@@ -14,6 +15,7 @@ pub mod gate;
 pub mod measure;
 pub mod metrics;
 pub mod model;
+pub mod quant;
 pub mod record;
 pub mod report;
 pub mod stats;

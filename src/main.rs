@@ -1,1 +1,3 @@
+//! The `gatecheck` program.
+
 fn main() {}

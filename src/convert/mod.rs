@@ -1,0 +1,37 @@
+//! From a Hugging Face folder to an MLX artefact.
+//!
+//! [`convert`] reads the headers of the source, makes a [`Plan`] of what happens to each tensor and how
+//! large the result will be, writes the artefact into a temporary neighbour of its place, compares it with
+//! the source again, and only then gives it its name. `docs/conversion.md` describes the artefact.
+
+mod artefact;
+mod config;
+mod error;
+mod layout;
+mod metadata;
+mod place;
+mod plan;
+mod recipe;
+mod role;
+mod run;
+mod source;
+mod table;
+mod verify;
+mod write;
+
+pub use artefact::Artefact;
+pub use error::ConvertError;
+pub use layout::{Output, Shard, ShardedOutput};
+pub use metadata::{Kept, METADATA_FILE, Metadata, Written};
+pub use place::artefact_name;
+pub use plan::{Action, Plan, PlannedTensor, plan};
+pub use recipe::Recipe;
+pub use run::{Outcome, Progress, Request, Stage, convert};
+
+/// Largest shard of an artefact, in bytes: that of mlx-lm and of the Hub's own tools.
+pub const SHARD_BYTES: u64 = 5_000_000_000;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

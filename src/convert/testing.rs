@@ -1,0 +1,141 @@
+//! A small BERT on disk, for tests.
+
+use std::path::Path;
+
+use safetensors::{Dtype, tensor::TensorView};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{Outcome, Progress, Recipe, Request, convert};
+use crate::quant::{Float, cast};
+
+/// A tensor to be written.
+#[derive(Debug, Clone)]
+pub(super) struct Tensor {
+    pub(super) name: String,
+    pub(super) dtype: Dtype,
+    pub(super) shape: Vec<usize>,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A model folder and a folder for artefacts.
+pub(super) struct Fixture {
+    pub(super) folder: TempDir,
+    pub(super) tensors: Vec<Tensor>,
+}
+
+/// A tensor of wavy values around zero.
+pub(super) fn tensor(name: &str, shape: &[usize], float: Float) -> Tensor {
+    let count: usize = shape.iter().product();
+    let wave = |at: usize| ((at * 7919 % 1009) as f32 / 504.5 - 1.0) * 0.3;
+    let bytes: Vec<u8> = (0..count).flat_map(|at| wave(at).to_le_bytes()).collect();
+    let dtype = match float {
+        Float::Float32 => Dtype::F32,
+        Float::Float16 => Dtype::F16,
+        Float::Bfloat16 => Dtype::BF16,
+    };
+    let bytes = cast(&bytes, Float::Float32, float);
+    Tensor { name: name.to_owned(), dtype, shape: shape.to_vec(), bytes }
+}
+
+impl Fixture {
+    /// One layer, 64 wide, three classes.
+    pub(super) fn new(float: Float) -> Self {
+        let matrices: &[(&str, usize, usize)] = &[
+            ("bert.embeddings.word_embeddings", 40, 64),
+            ("bert.embeddings.position_embeddings", 16, 64),
+            ("bert.encoder.layer.0.attention.self.query", 64, 64),
+            ("bert.encoder.layer.0.intermediate.dense", 128, 64),
+            ("bert.encoder.layer.0.output.dense", 64, 128),
+            ("bert.pooler.dense", 64, 64),
+            ("classifier", 3, 64),
+        ];
+        let mut tensors: Vec<_> = matrices
+            .iter()
+            .map(|(module, rows, columns)| tensor(&format!("{module}.weight"), &[*rows, *columns], float))
+            .collect();
+        tensors.push(tensor("bert.embeddings.LayerNorm.weight", &[64], float));
+        tensors.push(tensor("classifier.bias", &[3], float));
+        let fixture = Self { folder: tempfile::tempdir().unwrap(), tensors };
+        fixture.write("config.json", config().to_string().as_bytes());
+        fixture.write("tokenizer.json", b"{}");
+        fixture.write("tokenizer_config.json", b"{\"do_lower_case\": true}");
+        fixture.save();
+        fixture
+    }
+
+    /// Writes the tensors as one file.
+    pub(super) fn save(&self) {
+        save(&self.source().join("model.safetensors"), &self.tensors);
+    }
+
+    /// Writes them as two files and an index.
+    pub(super) fn save_sharded(&self) {
+        std::fs::remove_file(self.source().join("model.safetensors")).unwrap();
+        let mut map = serde_json::Map::new();
+        for (at, part) in self.tensors.chunks(self.tensors.len().div_ceil(2)).enumerate() {
+            let name = format!("model-{:05}-of-00002.safetensors", at + 1);
+            save(&self.source().join(&name), part);
+            map.extend(part.iter().map(|tensor| (tensor.name.clone(), json!(name))));
+        }
+        self.write("model.safetensors.index.json", json!({ "weight_map": map }).to_string().as_bytes());
+    }
+
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.source().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    pub(super) fn source(&self) -> std::path::PathBuf {
+        self.folder.path().join("source")
+    }
+
+    pub(super) fn output(&self) -> std::path::PathBuf {
+        self.folder.path().join("models")
+    }
+
+    pub(super) fn request(&self, recipe: Recipe) -> Request {
+        Request::new(&self.source(), "tiny", &self.output(), recipe)
+    }
+
+    /// Converts at so many bits.
+    pub(super) fn convert(&self, bits: u32) -> Outcome {
+        convert(&self.request(Recipe::try_from(bits).unwrap()), &mut quiet).unwrap()
+    }
+
+    /// Names in the folder of artefacts.
+    pub(super) fn artefacts(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.output()) else { return Vec::new() };
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// Watches nothing.
+pub(super) fn quiet(_: Progress) {}
+
+fn save(path: &Path, tensors: &[Tensor]) {
+    let views = tensors.iter().map(|tensor| {
+        let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes).unwrap();
+        (tensor.name.as_str(), view)
+    });
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+fn config() -> Value {
+    json!({
+        "architectures": ["BertForSequenceClassification"],
+        "model_type": "bert",
+        "hidden_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 128,
+        "vocab_size": 40,
+        "max_position_embeddings": 16,
+        "id2label": { "0": "a", "1": "b", "2": "c" },
+    })
+}

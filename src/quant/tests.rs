@@ -1,0 +1,125 @@
+use super::*;
+
+const FLOATS: [Float; 3] = [Float::Float32, Float::Float16, Float::Bfloat16];
+
+fn bytes_of(values: &[f32], float: Float) -> Vec<u8> {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    cast(&bytes, Float::Float32, float)
+}
+
+fn values_of(bytes: &[u8], float: Float) -> Vec<f32> {
+    let wide = cast(bytes, float, Float::Float32);
+    wide.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+/// Evenly spread over [-1, 1), always the same.
+fn noise(count: usize) -> Vec<f32> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn there_and_back(affine: Affine, values: &[f32], float: Float) -> (Vec<f32>, Vec<f32>) {
+    let bytes = bytes_of(values, float);
+    let packed = quantize(affine, &bytes, float).unwrap();
+    let back = dequantize(affine, &packed.weight, &packed.scales, &packed.biases, float).unwrap();
+    (values_of(&bytes, float), back)
+}
+
+#[test]
+fn parameters_are_those_of_mlx() {
+    for bits in [2, 3, 4, 5, 6, 8] {
+        for group_size in [32, 64, 128] {
+            let affine = Affine::new(bits, group_size).unwrap();
+            assert_eq!(affine.words(256), 8 * bits as usize);
+        }
+    }
+    assert_eq!(Affine::new(7, 64), Err(QuantError::Bits { bits: 7 }));
+    assert_eq!(Affine::new(4, 16), Err(QuantError::GroupSize { group_size: 16 }));
+    assert!(Affine::new(1, 64).unwrap_err().hint().unwrap().contains("2, 3, 4, 5, 6 or 8"));
+    assert!(serde_json::from_str::<Affine>(r#"{"group_size":48,"bits":4}"#).is_err());
+}
+
+#[test]
+fn known_group() {
+    // By hand: range 0 … 15 in 4 bits is 15 steps of −1 down from the edge 15.
+    let values: Vec<f32> = (0..32).map(|at| (at % 16) as f32).collect();
+    let packed =
+        quantize(Affine::new(4, 32).unwrap(), &bytes_of(&values, Float::Float32), Float::Float32).unwrap();
+    assert_eq!(values_of(&packed.scales, Float::Float32), [-1.0]);
+    assert_eq!(values_of(&packed.biases, Float::Float32), [15.0]);
+    let words: Vec<u32> = packed.weight.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    assert_eq!(words, [0x89ab_cdef, 0x0123_4567, 0x89ab_cdef, 0x0123_4567]);
+}
+
+#[test]
+fn error_is_at_most_one_step() {
+    // Half a step inside the range. At the far end it can be a whole one, as the scale was stretched.
+    for bits in [2, 3, 4, 5, 6, 8] {
+        for float in FLOATS {
+            let affine = Affine::new(bits, 64).unwrap();
+            let (values, back) = there_and_back(affine, &noise(64 * 300), float);
+            let step = 2.0 / (2.0f32.powi(bits as i32) - 1.0);
+            let rounding = if float == Float::Bfloat16 { 0.02 } else { 0.002 };
+            for (value, back) in values.iter().zip(&back) {
+                assert!((value - back).abs() <= step * 1.01 + rounding, "{bits} {float:?} {value} {back}");
+            }
+        }
+    }
+}
+
+#[test]
+fn zero_constant_and_one_sided_groups() {
+    for bits in [2, 3, 4, 6, 8] {
+        for float in FLOATS {
+            let affine = Affine::new(bits, 32).unwrap();
+            let (values, back) = there_and_back(affine, &[0.0; 64], float);
+            assert_eq!(values, back);
+            let (values, back) = there_and_back(affine, &[-0.75; 64], float);
+            assert_eq!(values, back, "the edge is exact");
+            let (values, back) =
+                there_and_back(affine, &(0..64).map(|at| 3.0 + at as f32 / 64.0).collect::<Vec<_>>(), float);
+            let worst =
+                values.iter().zip(&back).map(|(value, back)| (value - back).abs()).fold(0.0, f32::max);
+            assert!(worst < 0.5, "{bits} {float:?} {worst}");
+        }
+    }
+}
+
+#[test]
+fn lengths_are_checked() {
+    let affine = Affine::new(4, 64).unwrap();
+    let error = quantize(affine, &[0; 100], Float::Float16).unwrap_err();
+    assert_eq!(error.to_string(), "the matrix is 100 bytes long instead of 0");
+    assert!(dequantize(affine, &[0; 32], &[0; 2], &[0; 4], Float::Float16).is_err());
+    assert_eq!(dequantize(affine, &[], &[], &[], Float::Float16), Ok(Vec::new()));
+}
+
+#[test]
+fn range_names_the_first_bad_element() {
+    for float in FLOATS {
+        let mut values = noise(40_000);
+        values[7] = -40.0;
+        assert_eq!(range(&bytes_of(&values, float), float), Range { largest: 40.0, not_finite: None });
+        values[39_999] = f32::NAN;
+        values[20_001] = f32::NEG_INFINITY;
+        let range = range(&bytes_of(&values, float), float);
+        assert_eq!(range.not_finite, Some((20_001, f32::NEG_INFINITY)));
+    }
+    assert!(Float::Float16.holds(65_519.0) && !Float::Float16.holds(65_520.0));
+    assert!(Float::Bfloat16.holds(1e38) && !Float::Bfloat16.holds(f32::MAX));
+}
+
+#[test]
+fn casts_round_to_nearest() {
+    let values = [1.0, 1.0 + 2.0f32.powi(-11), 1.0 + 3.0 * 2.0f32.powi(-11), -65_504.0, 1e-7];
+    let halves = values_of(&bytes_of(&values, Float::Float16), Float::Float16);
+    assert_eq!(halves, [1.0, 1.0, 1.0 + 2.0f32.powi(-9), -65_504.0, 2.0f32.powi(-23)]);
+    let wide = bytes_of(&noise(1000), Float::Float16);
+    assert_eq!(cast(&cast(&wide, Float::Float16, Float::Float32), Float::Float32, Float::Float16), wide);
+}
