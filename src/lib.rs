@@ -6,6 +6,7 @@
 
 pub mod analysis;
 pub mod backend;
+pub mod cell;
 pub mod convert;
 pub mod event;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub mod model;
 pub mod quant;
 pub mod record;
 pub mod report;
+pub mod runner;
 pub mod stats;
 pub mod text;
 pub mod worker;
