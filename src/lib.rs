@@ -7,6 +7,7 @@
 pub mod analysis;
 pub mod backend;
 pub mod cell;
+pub mod cli;
 pub mod convert;
 pub mod event;
 #[cfg(test)]
