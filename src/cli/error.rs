@@ -47,7 +47,11 @@ macro_rules! hinted {
 }
 
 hinted!(
+    crate::config::ConfigFileError,
     crate::convert::ConvertError,
+    crate::dataset::DatasetError,
+    crate::hub::HubError,
+    crate::plan::PlanError,
     crate::model::config::ConfigError,
     crate::model::tokenizer::TokenizerError,
     crate::model::weights::WeightError,

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod error;
 mod printer;
+mod resolve;
 
 use std::process::ExitCode;
 
@@ -11,7 +12,6 @@ use clap::Parser;
 
 use self::{
     args::{Cli, Command},
-    error::CliError,
     printer::Printer,
 };
 
@@ -20,9 +20,14 @@ pub fn main() -> ExitCode {
     let Cli { command, quiet } = Cli::parse();
     let printer = Printer { quiet };
     let outcome = match command {
+        Command::Run(args) => commands::run::run(&args, printer),
+        Command::Convert(args) => commands::convert::convert(&args, printer),
+        Command::Demo(args) => commands::demo::demo(&args, printer),
+        Command::Models(args) => commands::list::models(&args, printer),
+        Command::Datasets(args) => commands::list::datasets(&args, printer),
         Command::Report(args) => commands::report::report(&args, printer),
+        Command::Doctor => commands::doctor::doctor(printer),
         Command::Worker => commands::worker::worker(),
-        _ => Err(CliError::usage("todo", None)),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

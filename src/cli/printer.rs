@@ -26,6 +26,11 @@ impl Printer {
         }
     }
 
+    /// A line about what went wrong, shown even when quiet.
+    pub(crate) fn error(self, text: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+
     /// Progress bars on a terminal, silence elsewhere.
     pub(crate) fn progress(self) -> Progress {
         let shown = !self.quiet && std::io::stderr().is_terminal();
