@@ -1,5 +1,5 @@
-//! Multi-head self-attention over ragged rows (<https://arxiv.org/abs/1706.03762>), one row and head
-//! at a time: the scores of a row never leave the cache, and no padding is computed.
+//! Multi-head self-attention over ragged rows (<https://arxiv.org/abs/1706.03762>), a few queries of one
+//! head at a time: their scores never leave the first-level cache, and no padding is computed.
 
 use std::ops::Range;
 
@@ -8,8 +8,9 @@ use rayon::prelude::*;
 
 use super::{
     elementwise::softmax,
-    gemm::{Right, Size, View, multiply},
     linear::contiguous,
+    packed::Shared,
+    tile::{Kernel, Tile},
 };
 
 /// `softmax(Q·Kᵀ/√d)·V` on packed projections `[tokens, 3·hidden]`: queries, then keys, then values.
@@ -28,72 +29,125 @@ impl CustomOp1 for Attention<'_> {
         let packed = contiguous(storage, layout)?;
         let (tokens, width) = layout.shape().dims2()?;
         let hidden = width / 3;
-        let mut output = vec![0.0; tokens * hidden];
-        if self.rows.len() < rayon::current_num_threads() {
-            self.by_head(packed, hidden, &mut output);
-        } else {
-            let mut parts = Vec::with_capacity(self.rows.len());
-            let mut rest = output.as_mut_slice();
-            for row in self.rows {
-                let (part, tail) = rest.split_at_mut(row.len() * hidden);
-                parts.push((row, part));
-                rest = tail;
-            }
-            parts.into_par_iter().for_each_init(Vec::new, |scores, (row, part)| {
-                for head in 0..self.heads {
-                    let start = head * hidden / self.heads;
-                    self.one(packed, hidden, row, head, scores, &mut part[start..], hidden);
-                }
+        let mut output = Vec::with_capacity(tokens * hidden);
+        let shared = Shared::new(&mut output.spare_capacity_mut()[..tokens * hidden], hidden);
+        let (kernel, heads) = (Kernel::of_this_cpu(), self.heads);
+        // Short rows are little work: several heads of them make a task.
+        let together = 256 / (tokens / self.rows.len().max(1)).max(1);
+        (0..self.rows.len() * heads)
+            .into_par_iter()
+            .with_min_len(together.clamp(1, heads.div_ceil(2)))
+            .for_each_init(Scratch::default, |scratch, task| {
+                let (row, head) = (self.rows[task / heads].clone(), task % heads);
+                Head { kernel: &kernel, packed, hidden, size: hidden / heads, row, head }
+                    .run(scratch, &shared);
             });
+        #[expect(unsafe_code, reason = "the rows and heads cover the output")]
+        unsafe {
+            output.set_len(tokens * hidden);
         }
         Ok((CpuStorage::F32(output), Shape::from((tokens, hidden))))
     }
 }
 
-impl Attention<'_> {
-    /// With fewer rows than threads, the heads are shared out.
-    fn by_head(&self, packed: &[f32], hidden: usize, output: &mut [f32]) {
-        let size = hidden / self.heads;
-        for row in self.rows {
-            let parts: Vec<Vec<f32>> = (0..self.heads)
-                .into_par_iter()
-                .map_init(Vec::new, |scores, head| {
-                    let mut part = vec![0.0; row.len() * size];
-                    self.one(packed, hidden, row, head, scores, &mut part, size);
-                    part
-                })
-                .collect();
-            for (head, part) in parts.iter().enumerate() {
-                for (token, values) in row.clone().zip(part.chunks_exact(size)) {
-                    output[token * hidden + head * size..][..size].copy_from_slice(values);
+/// Room for one head, kept from task to task.
+#[derive(Default)]
+struct Scratch {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    scores: Vec<f32>,
+    context: Vec<f32>,
+}
+
+/// One head of one row.
+struct Head<'a> {
+    kernel: &'a Kernel,
+    packed: &'a [f32],
+    hidden: usize,
+    size: usize,
+    row: Range<usize>,
+    head: usize,
+}
+
+impl Head<'_> {
+    /// Query (0), key (1) or value (2) of a token of the row.
+    fn vector(&self, kind: usize, token: usize) -> &[f32] {
+        let start = (self.row.start + token) * 3 * self.hidden + kind * self.hidden + self.head * self.size;
+        &self.packed[start..][..self.size]
+    }
+
+    fn run(&self, scratch: &mut Scratch, output: &Shared<'_>) {
+        let (length, size, width) = (self.row.len(), self.size, self.kernel.width);
+        let (padded, wide) = (length.next_multiple_of(width), size.next_multiple_of(width));
+        self.pack(scratch);
+        let step = length.div_ceil(length.div_ceil(self.kernel.rows));
+        scratch.scores.resize(self.kernel.rows * padded, 0.0);
+        scratch.context.resize(self.kernel.rows * wide, 0.0);
+        for first in (0..length).step_by(step) {
+            let rows = step.min(length - first);
+            let query = self.vector(0, first).as_ptr();
+            let _ = self.vector(0, first + rows - 1);
+            let tile = Tile {
+                rows,
+                inner: size,
+                left: query,
+                left_stride: 3 * self.hidden,
+                right: std::ptr::null(),
+                right_stride: width,
+                start: std::ptr::null(),
+                output: std::ptr::null_mut(),
+                output_stride: padded,
+            };
+            let scores = &mut scratch.scores[..rows * padded];
+            for (panel, keys) in scratch.keys.chunks_exact(width * size).enumerate() {
+                let output = scores[panel * width..].as_mut_ptr();
+                #[expect(unsafe_code, reason = "the slices and `vector` have checked the bounds")]
+                unsafe {
+                    self.kernel.run(Tile { right: keys.as_ptr(), output, ..tile });
+                }
+            }
+            softmax(scores, length, padded);
+            let context = &mut scratch.context[..rows * wide];
+            for (panel, values) in scratch.values.chunks_exact(width * length).enumerate() {
+                let (left, right) = (scores.as_ptr(), values.as_ptr());
+                let output = context[panel * width..].as_mut_ptr();
+                let tile = Tile { inner: length, left, left_stride: padded, right, output, ..tile };
+                #[expect(unsafe_code, reason = "the slices have checked the bounds")]
+                unsafe {
+                    self.kernel.run(Tile { output_stride: wide, ..tile });
+                }
+            }
+            for (token, values) in context.chunks_exact(wide).enumerate() {
+                let row = self.row.start + first + token;
+                #[expect(unsafe_code, reason = "no other task has this row and head")]
+                unsafe {
+                    output.write(row, self.head * size, &values[..size]);
                 }
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one head of one row: each argument is a coordinate of it")]
-    fn one(
-        &self,
-        packed: &[f32],
-        hidden: usize,
-        row: &Range<usize>,
-        head: usize,
-        scores: &mut Vec<f32>,
-        output: &mut [f32],
-        stride: usize,
-    ) {
-        let (length, size) = (row.len(), hidden / self.heads);
-        let part = |index: usize| View {
-            data: &packed[row.start * 3 * hidden + index * hidden + head * size..],
-            stride: 3 * hidden,
-        };
-        let (query, key, value) = (part(0), part(1), part(2));
-        scores.resize(length * length, 0.0);
-        let square = Size { rows: length, columns: length, inner: size };
-        multiply(square, 1.0 / (size as f32).sqrt(), query, key, Right::Transposed, scores, length);
-        softmax(scores, length);
-        let product = Size { rows: length, columns: size, inner: length };
-        let left = View { data: scores, stride: length };
-        multiply(product, 1.0, left, value, Right::Plain, output, stride);
+    /// Keys, scaled, and values in panels for the kernel, filled up with zeros.
+    fn pack(&self, scratch: &mut Scratch) {
+        let (length, size, width) = (self.row.len(), self.size, self.kernel.width);
+        let scale = 1.0 / (size as f32).sqrt();
+        scratch.keys.clear();
+        scratch.keys.resize(length.next_multiple_of(width) * size, 0.0);
+        for (panel, keys) in scratch.keys.chunks_exact_mut(width * size).enumerate() {
+            for column in 0..width.min(length - panel * width) {
+                let key = self.vector(1, panel * width + column);
+                for (line, value) in keys.chunks_exact_mut(width).zip(key) {
+                    line[column] = value * scale;
+                }
+            }
+        }
+        scratch.values.clear();
+        scratch.values.resize(size.next_multiple_of(width) * length, 0.0);
+        for (panel, values) in scratch.values.chunks_exact_mut(width * length).enumerate() {
+            let columns = panel * width..size.min((panel + 1) * width);
+            for (token, line) in values.chunks_exact_mut(width).enumerate() {
+                line[..columns.len()].copy_from_slice(&self.vector(2, token)[columns.clone()]);
+            }
+        }
     }
 }

@@ -74,40 +74,33 @@ fn tanh(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn activate_row(row: &mut [f32], bias: &[f32], activation: Activation) {
+fn activate_body(values: &mut [f32], activation: Activation) {
     #[inline(always)]
-    fn map(row: &mut [f32], bias: &[f32], function: impl Fn(f32) -> f32) {
-        for (value, bias) in row.iter_mut().zip(bias) {
-            *value = function(*value + *bias);
+    fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
+        for value in values {
+            *value = function(*value);
         }
     }
     match activation {
-        Activation::Gelu => map(row, bias, |x| {
+        Activation::Gelu => map(values, |x| {
             let half = 0.5 * x;
             fma(half, erf_of_half_square(x), half)
         }),
-        Activation::GeluNew => map(row, bias, |x| {
+        Activation::GeluNew => map(values, |x| {
             let half = 0.5 * x;
             let inner = 0.797_884_6 * fma(0.044_715 * x * x, x, x);
             fma(half, tanh(inner), half)
         }),
-        Activation::QuickGelu => map(row, bias, |x| x / (1.0 + exp(-1.702 * x))),
-        Activation::Relu => map(row, bias, |x| x.max(0.0)),
-        Activation::Silu => map(row, bias, |x| x / (1.0 + exp(-x))),
-        Activation::Tanh => map(row, bias, tanh),
-    }
-}
-
-#[inline(always)]
-fn bias_activation_body(rows: &mut [f32], bias: &[f32], activation: Activation) {
-    for row in rows.chunks_exact_mut(bias.len()) {
-        activate_row(row, bias, activation);
+        Activation::QuickGelu => map(values, |x| x / (1.0 + exp(-1.702 * x))),
+        Activation::Relu => map(values, |x| x.max(0.0)),
+        Activation::Silu => map(values, |x| x / (1.0 + exp(-x))),
+        Activation::Tanh => map(values, tanh),
     }
 }
 
 widest! {
-    /// `rows = activation(rows + bias)`, row by row.
-    pub(super) fn bias_activation(rows: &mut [f32], bias: &[f32], activation: Activation) = bias_activation_body
+    /// `values = activation(values)`.
+    pub(super) fn activate(values: &mut [f32], activation: Activation) = activate_body
 }
 
 #[inline(always)]
@@ -161,38 +154,31 @@ widest! {
 }
 
 #[inline(always)]
-fn bias_residual_norm_body(
-    rows: &mut [f32],
-    bias: &[f32],
-    residual: &[f32],
-    scale: &[f32],
-    shift: &[f32],
-    epsilon: f32,
-) {
-    let width = bias.len();
+fn residual_norm_body(rows: &mut [f32], residual: &[f32], scale: &[f32], shift: &[f32], epsilon: f32) {
+    let width = scale.len();
     for (row, residual) in rows.chunks_exact_mut(width).zip(residual.chunks_exact(width)) {
-        for ((value, bias), residual) in row.iter_mut().zip(bias).zip(residual) {
-            *value += *bias + *residual;
+        for (value, residual) in row.iter_mut().zip(residual) {
+            *value += *residual;
         }
         norm_row(row, scale, shift, epsilon);
     }
 }
 
 widest! {
-    /// `rows = layer_norm(rows + bias + residual)`, row by row.
-    pub(super) fn bias_residual_norm(
+    /// `rows = layer_norm(rows + residual)`, row by row.
+    pub(super) fn residual_norm(
         rows: &mut [f32],
-        bias: &[f32],
         residual: &[f32],
         scale: &[f32],
         shift: &[f32],
         epsilon: f32,
-    ) = bias_residual_norm_body
+    ) = residual_norm_body
 }
 
 #[inline(always)]
-fn softmax_body(scores: &mut [f32], width: usize) {
-    for row in scores.chunks_exact_mut(width) {
+fn softmax_body(scores: &mut [f32], width: usize, stride: usize) {
+    for row in scores.chunks_exact_mut(stride) {
+        let row = &mut row[..width];
         let mut lanes = [f32::NEG_INFINITY; 16];
         let (chunks, rest) = row.as_chunks::<16>();
         for chunk in chunks {
@@ -212,8 +198,8 @@ fn softmax_body(scores: &mut [f32], width: usize) {
 }
 
 widest! {
-    /// Softmax of each row of `width` finite scores, in place.
-    pub(super) fn softmax(scores: &mut [f32], width: usize) = softmax_body
+    /// Softmax of each row of `width` finite scores, in place. Rows begin every `stride` elements.
+    pub(super) fn softmax(scores: &mut [f32], width: usize, stride: usize) = softmax_body
 }
 
 #[cfg(test)]

@@ -1,19 +1,22 @@
 //! A linear layer with what follows it in one pass, as candle operations.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Storage, Tensor};
-use rayon::prelude::*;
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Storage, Tensor};
 
 use super::{
-    elementwise::{add_bias, bias_activation, bias_residual_norm},
-    gemm::{Right, Size, View, multiply},
+    packed::pack,
+    product::{Finish, Weights, product},
+    tile::Kernel,
 };
 use crate::model::activation::Activation;
 
-/// `y = x·Wᵀ + b`. Weight `[outputs, inputs]` and bias `[outputs]` as PyTorch stores them.
+/// `y = x·Wᵀ + b`.
 #[derive(Debug, Clone)]
 pub(super) struct Linear {
-    pub(super) weight: Tensor,
-    pub(super) bias: Tensor,
+    /// `[panels, inputs, width]` where the tile kernel multiplies, or `[outputs, inputs]` as PyTorch
+    /// stores it, for the matrix library.
+    weight: Tensor,
+    bias: Tensor,
+    inputs: usize,
 }
 
 /// Scale and shift of a layer norm.
@@ -24,7 +27,7 @@ pub(super) struct Norm {
     pub(super) epsilon: f32,
 }
 
-/// What is done to the product beside adding the bias.
+/// What is done to the sum.
 enum Then<'a> {
     Nothing,
     Activate(Activation),
@@ -37,6 +40,18 @@ struct LinearOp<'a> {
 }
 
 impl Linear {
+    /// Takes a weight `[outputs, inputs]` and a bias `[outputs]` as PyTorch stores them.
+    pub(super) fn new(weight: Vec<f32>, bias: Vec<f32>, inputs: usize) -> Result<Self> {
+        let (kernel, outputs) = (Kernel::of_this_cpu(), bias.len());
+        let weight = if kernel.fast {
+            let panels = pack(&weight, outputs, inputs, kernel.width);
+            Tensor::from_vec(panels, (outputs.div_ceil(kernel.width), inputs, kernel.width), &Device::Cpu)?
+        } else {
+            Tensor::from_vec(weight, (outputs, inputs), &Device::Cpu)?
+        };
+        Ok(Self { weight, bias: Tensor::from_vec(bias, outputs, &Device::Cpu)?, inputs })
+    }
+
     /// `x·Wᵀ + b` for `x` of `[tokens, inputs]`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Nothing })
@@ -74,83 +89,34 @@ pub(super) fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result
     }
 }
 
-/// Rows per task: enough that packing the weights is a small part of a product, few enough that every
-/// thread has work.
-fn rows_per_task(rows: usize) -> usize {
-    const SMALLEST: usize = 16;
-    const LARGEST: usize = 512;
-    let tasks = rows.div_ceil(LARGEST).next_multiple_of(rayon::current_num_threads());
-    rows.div_ceil(tasks).max(SMALLEST)
-}
-
 impl CustomOp1 for LinearOp<'_> {
     fn name(&self) -> &'static str {
         "linear"
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let Linear { weight, bias, inputs } = self.linear;
         let x = contiguous(storage, layout)?;
-        let (outputs, inputs) = self.linear.weight.dims2()?;
-        let rows = x.len() / inputs;
-        let mut tensors = vec![&self.linear.weight, &self.linear.bias];
+        let outputs = bias.dim(0)?;
+        let mut tensors = vec![weight, bias];
         if let Then::AddNorm(residual, norm) = &self.then {
             tensors.extend([*residual, &norm.scale, &norm.shift]);
         }
         let y = with_slices(&tensors, |slices| {
-            let finish = |first_row: usize, part: &mut [f32]| match &self.then {
-                Then::Nothing => add_bias(part, slices[1]),
-                Then::Activate(activation) => bias_activation(part, slices[1], *activation),
-                Then::AddNorm(_, norm) => {
-                    let residual = &slices[2][first_row * outputs..][..part.len()];
-                    bias_residual_norm(part, slices[1], residual, slices[3], slices[4], norm.epsilon);
-                }
+            let finish = match &self.then {
+                Then::Nothing => Finish::Nothing,
+                Then::Activate(activation) => Finish::Activate(*activation),
+                Then::AddNorm(_, norm) => Finish::AddNorm {
+                    residual: slices[2],
+                    scale: slices[3],
+                    shift: slices[4],
+                    epsilon: norm.epsilon,
+                },
             };
-            product(x, slices[0], Size { rows, columns: outputs, inner: inputs }, finish)
+            let weights =
+                Weights { values: slices[0], packed: weight.rank() == 3, bias: slices[1], inputs: *inputs };
+            product(x, &weights, &finish)
         })?;
-        Ok((CpuStorage::F32(y), Shape::from((rows, outputs))))
-    }
-}
-
-/// `x·Wᵀ` on all threads, with `finish(first row, rows)` on each part while it is in the cache.
-fn product(x: &[f32], weight: &[f32], size: Size, finish: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
-    let Size { rows, columns, inner } = size;
-    let threads = rayon::current_num_threads();
-    let mut y = vec![0.0; rows * columns];
-    if threads > 1 && rows < 16 * threads && columns >= 64 * threads {
-        few_rows(x, weight, size, &mut y);
-        finish(0, &mut y);
-        return y;
-    }
-    let step = rows_per_task(rows);
-    y.par_chunks_mut(step * columns).enumerate().for_each(|(task, part)| {
-        let first_row = task * step;
-        let size = Size { rows: part.len() / columns, columns, inner };
-        let left = View { data: &x[first_row * inner..], stride: inner };
-        multiply(size, 1.0, left, View { data: weight, stride: inner }, Right::Transposed, part, columns);
-        finish(first_row, part);
-    });
-    y
-}
-
-/// With too few rows to share out, each thread takes some of the columns.
-fn few_rows(x: &[f32], weight: &[f32], size: Size, y: &mut [f32]) {
-    let Size { rows, columns, inner } = size;
-    let step = columns.div_ceil(rayon::current_num_threads()).next_multiple_of(16);
-    let parts: Vec<Vec<f32>> = weight
-        .par_chunks(step * inner)
-        .map(|weight| {
-            let columns = weight.len() / inner;
-            let mut part = vec![0.0; rows * columns];
-            let size = Size { rows, columns, inner };
-            let (left, right) = (View { data: x, stride: inner }, View { data: weight, stride: inner });
-            multiply(size, 1.0, left, right, Right::Transposed, &mut part, columns);
-            part
-        })
-        .collect();
-    for (index, part) in parts.iter().enumerate() {
-        let width = part.len() / rows;
-        for (row, values) in y.chunks_exact_mut(columns).zip(part.chunks_exact(width)) {
-            row[index * step..index * step + width].copy_from_slice(values);
-        }
+        Ok((CpuStorage::F32(y), Shape::from((x.len() / inputs, outputs))))
     }
 }

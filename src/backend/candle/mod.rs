@@ -9,8 +9,11 @@ mod elementwise;
 mod embeddings;
 mod gemm;
 mod linear;
+mod packed;
 mod pooling;
+mod product;
 mod simd;
+mod tile;
 mod weights;
 
 use candle_core::Tensor;

@@ -50,11 +50,7 @@ impl Loader<'_> {
             weight.extend(self.floats(module.as_ref(), outputs, inputs)?);
             bias.extend(self.checkpoint.floats(&format!("{}.bias", module.as_ref()), &[outputs])?);
         }
-        let total = outputs * modules.len();
-        Ok(Linear {
-            weight: Tensor::from_vec(weight, (total, inputs), &Device::Cpu)?,
-            bias: Tensor::from_vec(bias, total, &Device::Cpu)?,
-        })
+        Ok(Linear::new(weight, bias, inputs)?)
     }
 
     /// A layer norm.
