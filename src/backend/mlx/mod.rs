@@ -10,7 +10,7 @@ mod weights;
 use mlx_rs::{Array, Device, DeviceType, Dtype, error::Exception};
 
 use self::{bert::Bert, layers::Linear, weights::Loader};
-use super::{Backend, BackendError, Facts, LoadOptions, Trace, required_head};
+use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::Tables, required_head};
 use crate::model::{
     batch::{Batch, Padded},
     checkpoint::Checkpoint,
@@ -82,6 +82,7 @@ enum Output {
 pub struct MlxBackend {
     encoder: Bert,
     output: Output,
+    tables: Tables,
     dtype: Dtype,
     facts: Facts,
 }
@@ -123,7 +124,7 @@ impl MlxBackend {
             (Some(_), false) => "quantized".to_owned(),
         };
         let facts = Facts { device: device_name(device), execution, library: library() };
-        Ok(Self { encoder, output, dtype: loader.dtype(), facts })
+        Ok(Self { encoder, output, tables: Tables::of(&config), dtype: loader.dtype(), facts })
     }
 
     fn run(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Vec<Vec<f32>>, Exception> {
@@ -170,6 +171,7 @@ impl From<Exception> for BackendError {
 
 impl Backend for MlxBackend {
     fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
+        self.tables.check(batch)?;
         Ok(self.run(batch, None)?)
     }
 
@@ -182,6 +184,7 @@ impl Backend for MlxBackend {
     }
 
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
+        self.tables.check(batch)?;
         let mut trace = Trace::default();
         trace.outputs = self.run(batch, Some(&mut trace))?;
         Ok(trace)
