@@ -6,4 +6,7 @@ mod golden;
 mod model_folder;
 #[cfg(feature = "mlx")]
 mod quant_mlx;
+#[cfg(feature = "mlx")]
+mod quantized;
+mod second_reference;
 mod within;
