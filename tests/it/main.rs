@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "in the helpers of tests a panic is a failed test")]
 
 mod arms;
+mod bad_input;
+mod bad_model;
 mod golden;
 mod model_folder;
 #[cfg(feature = "mlx")]
