@@ -5,6 +5,7 @@ mod arms;
 mod bad_input;
 mod bad_model;
 mod golden;
+mod layering;
 mod model_folder;
 #[cfg(feature = "mlx")]
 mod quant_mlx;
