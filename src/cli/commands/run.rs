@@ -134,11 +134,16 @@ impl Measuring {
             CliError::failed(format!("failed to find this program's file: {error}"), None)
         })?;
         let cancel = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&cancel);
-        // A second handler in one process is refused; the first one then does the work.
-        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
         let launcher = ProcessLauncher { program, deadline: Duration::from_secs(args.timeout), cancel };
         Ok(Self { args: args.clone(), printer, launcher })
+    }
+
+    /// From here on Ctrl-C stops the measuring and not the program. While nothing has been measured
+    /// there is nothing to keep: a download or a conversion just ends, and leaves nothing half done.
+    fn keep_on_ctrl_c(&self) {
+        let flag = Arc::clone(&self.launcher.cancel);
+        // For a second dataset there is a handler already; it sets the same flag.
+        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
     }
 
     /// Settings with everything that the measuring arguments decide; the rest is the caller's.
@@ -187,6 +192,7 @@ impl Measuring {
             cell.inputs.len(),
             arms.join(", ")
         ));
+        self.keep_on_ctrl_c();
         let record = runner::run(&cell, &self.launcher, &mut progress);
         drop(cell);
         progress.done();
