@@ -35,7 +35,7 @@ latency p95 (ms)  (3.000 [3.000, …])  (1.000 [1.000, …])
 latency p99 (ms)  (3.000 [3.000, …])  (1.000 [1.000, …])
 memory average (MB)  [MB]  [MB]
 memory peak (MB)  [MB]  [MB]
-size (MB)  0.322  0.101
+size (MB)  0.355  0.110
 in parentheses: too few samples to quote it (p95 needs 130, p99 needs 662)
 
 beside candle

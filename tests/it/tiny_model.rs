@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub(crate) const WORDS: usize = 600;
 
 const HIDDEN: usize = 64;
-const WIDE: usize = 128;
+const WIDE: usize = 192;
 
 /// Shape and values of one tensor.
 pub(crate) type Tensor = (Vec<usize>, Vec<f32>);
