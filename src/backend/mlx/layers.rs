@@ -67,8 +67,9 @@ impl Linear {
     pub(super) fn new(weight: Weight, bias: Array) -> Result<Self, Exception> {
         let weight = match weight {
             Weight::Dense(weight) => {
-                weight.eval()?;
-                Weight::Dense(weight.transpose()?)
+                let transposed = weight.transpose()?;
+                transposed.eval()?;
+                Weight::Dense(transposed)
             }
             packed => packed,
         };
@@ -107,8 +108,9 @@ pub(super) fn attention(packed: &Array, heads: usize, bias: Option<&Array>) -> R
     let [rows, length, width] = [0, 1, 2].map(|axis| packed.shape()[axis]);
     let (hidden, heads) = (width / 3, heads as i32);
     let size = hidden / heads;
-    let split = packed.reshape(&[rows, length, 3, heads, size])?.transpose_axes(&[2, 0, 3, 1, 4])?;
-    let part = |index: i32| split.take_axis(Array::from_int(index), 0);
+    let thirds = packed.split_equal(3, -1)?;
+    let part =
+        |index: usize| thirds[index].reshape(&[rows, length, heads, size])?.transpose_axes(&[0, 2, 1, 3]);
     let (query, key, value) = (part(0)?, part(1)?, part(2)?);
     let scale = 1.0 / (size as f32).sqrt();
     let mask = bias.map(fast::ScaledDotProductAttentionMask::Array);

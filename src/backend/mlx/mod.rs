@@ -4,10 +4,11 @@
 
 mod bert;
 mod layers;
+mod parts;
 mod pooling;
 mod weights;
 
-use mlx_rs::{Array, Device, DeviceType, Dtype, error::Exception};
+use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
 use self::{bert::Bert, layers::Linear, weights::Loader};
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::Tables, required_head};
@@ -85,6 +86,9 @@ pub struct MlxBackend {
     tables: Tables,
     dtype: Dtype,
     facts: Facts,
+    threads: usize,
+    /// One for each thread on the CPU; none where the default stream does everything.
+    streams: Vec<Stream>,
 }
 
 impl MlxBackend {
@@ -96,7 +100,6 @@ impl MlxBackend {
 
     /// As [`MlxBackend::load`], executed as told. For tests of what the device would not choose.
     pub fn load_as(options: &LoadOptions, execution: Execution) -> Result<Self, BackendError> {
-        layers::limit_blas_threads(options.threads);
         let device = Device::try_default()?.get_type()?;
         let config = ModelConfig::open(&options.folder)?;
         let head = required_head(&config, options)?;
@@ -124,10 +127,47 @@ impl MlxBackend {
             (Some(_), false) => "quantized".to_owned(),
         };
         let facts = Facts { device: device_name(device), execution, library: library() };
-        Ok(Self { encoder, output, tables: Tables::of(&config), dtype: loader.dtype(), facts })
+        let streams = match device {
+            DeviceType::Cpu if options.threads > 1 => {
+                (0..options.threads).map(|_| Stream::new_with_device(&Device::cpu())).collect()
+            }
+            _ => Vec::new(),
+        };
+        let (tables, dtype) = (Tables::of(&config), loader.dtype());
+        Ok(Self { encoder, output, tables, dtype, facts, threads: options.threads, streams })
     }
 
-    fn run(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Vec<Vec<f32>>, Exception> {
+    /// All rows in one graph on the default stream.
+    fn whole(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Vec<Vec<f32>>, Exception> {
+        layers::limit_blas_threads(self.threads);
+        rows(&self.graph(batch, trace)?, batch.rows())
+    }
+
+    /// One graph for each part, as many at a time as there are streams.
+    fn in_parts(&self, batch: &Batch, parts: &[Vec<usize>]) -> Result<Vec<Vec<f32>>, Exception> {
+        // Each stream has a thread; more in the products would only get in the way.
+        layers::limit_blas_threads(1);
+        let mut outputs = Vec::with_capacity(parts.len());
+        for round in parts.chunks(self.streams.len()) {
+            let graphs = round
+                .iter()
+                .zip(&self.streams)
+                .map(|(rows, stream)| with_stream(stream, || self.graph(&parts::take(batch, rows), None)));
+            let graphs = graphs.collect::<Result<Vec<_>, _>>()?;
+            transforms::async_eval(&graphs)?;
+            outputs.extend(graphs);
+        }
+        let mut all = vec![Vec::new(); batch.rows()];
+        for (numbers, output) in parts.iter().zip(&outputs) {
+            for (number, row) in numbers.iter().zip(rows(output, numbers.len())?) {
+                all[*number] = row;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The outputs of a batch as 32-bit floats, row after row, not yet evaluated.
+    fn graph(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Array, Exception> {
         let input = Input::new(batch, self.dtype)?;
         let states = self.encoder.forward(&input, trace)?;
         let output = match &self.output {
@@ -137,15 +177,14 @@ impl MlxBackend {
             }
             Output::Embedding(pooling) => pooling::pool(&states, &input, pooling)?,
         };
-        rows(&output)
+        output.as_dtype(Dtype::Float32)?.reshape(&[-1])
     }
 }
 
-/// Copies `[rows, width]` to the host.
-fn rows(output: &Array) -> Result<Vec<Vec<f32>>, Exception> {
-    let width = output.shape()[1] as usize;
-    let output = output.as_dtype(Dtype::Float32)?.reshape(&[-1])?;
+/// Copies the outputs of `rows` rows to the host.
+fn rows(output: &Array, rows: usize) -> Result<Vec<Vec<f32>>, Exception> {
     output.eval()?;
+    let width = (output.size() / rows.max(1)).max(1);
     Ok(output.as_slice::<f32>().chunks_exact(width).map(<[f32]>::to_vec).collect())
 }
 
@@ -172,7 +211,11 @@ impl From<Exception> for BackendError {
 impl Backend for MlxBackend {
     fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
         self.tables.check(batch)?;
-        Ok(self.run(batch, None)?)
+        let parts = parts::parts(batch, self.streams.len());
+        if parts.len() < 2 {
+            return Ok(self.whole(batch, None)?);
+        }
+        Ok(self.in_parts(batch, &parts)?)
     }
 
     fn peak_memory(&self) -> Option<u64> {
@@ -186,7 +229,7 @@ impl Backend for MlxBackend {
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
         self.tables.check(batch)?;
         let mut trace = Trace::default();
-        trace.outputs = self.run(batch, Some(&mut trace))?;
+        trace.outputs = self.whole(batch, Some(&mut trace))?;
         Ok(trace)
     }
 }
