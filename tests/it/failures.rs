@@ -127,7 +127,7 @@ fn hanging(phase: &str) -> (Place, std::process::Child) {
 }
 
 #[cfg(unix)]
-fn signal(name: &str, process: u32) {
+pub(crate) fn signal(name: &str, process: u32) {
     let arguments = [format!("-{name}"), process.to_string()];
     assert!(Command::new("kill").args(arguments).status().unwrap().success());
 }
@@ -138,7 +138,7 @@ fn ctrl_c_keeps_what_was_measured() {
     for (phase, queries) in [("load", 0), ("warm-up", 0), ("throughput", 20)] {
         let (place, parent) = hanging(phase);
         // Until the baseline is through the latency phase; there is nothing to see it by from outside.
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        std::thread::sleep(std::time::Duration::from_millis(if queries > 0 { 1500 } else { 100 }));
         signal("INT", parent.id());
         let output = Output::of(parent);
         assert_eq!(output.code, 3, "{phase}: {}", output.stderr);

@@ -106,9 +106,15 @@ impl Place {
         assert_eq!((code, stdout.as_str(), stderr.trim_end()), (2, "", words));
     }
 
-    /// The report in `out`.
+    /// The report in `out`, which must keep to its schema whatever happened.
+    #[track_caller]
     pub(crate) fn report(&self) -> Value {
-        self.json("out/report.json")
+        let report = self.json("out/report.json");
+        let schema = serde_json::from_str(include_str!("../../reports/schema.json")).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<_> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        report
     }
 
     /// The record in `out`.

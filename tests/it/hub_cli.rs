@@ -244,3 +244,18 @@ fn a_hub_that_is_not_there() {
             .starts_with("error: failed to fetch model `org/tiny` from http://127.0.0.1:9\n  caused by: ")
     );
 }
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_a_download() {
+    let place = Place::new();
+    // It takes connections and never answers.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = place.command("run --model org/tiny --dataset mnli");
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let child = command.env("HF_ENDPOINT", endpoint).env_remove("HF_HUB_OFFLINE").spawn().unwrap();
+    let (_connection, _) = listener.accept().unwrap();
+    crate::failures::signal("INT", child.id());
+    assert_eq!(Output::of(child).code, -1);
+    place.is_left_alone();
+}

@@ -420,6 +420,34 @@ fn one_arm_or_four() {
     }
 }
 
+#[test]
+fn bits_of_no_arm() {
+    with(|_| {}).refuses(
+        &format!("{RUN} --arms candle,mlx-q8 --bits 4"),
+        "error: `--bits 4` is that of no arm in `--arms candle,mlx-q8`\n\nhint: leave one of the two out",
+    );
+}
+
+#[test]
+fn reports_in_one_folder() {
+    let place = with_rows("other/rows.jsonl", &rows(30));
+    place.refuses(
+        &format!("{RUN} --dataset other/rows.jsonl --out out"),
+        "error: two datasets would write their reports to `out/rows`\n\nhint: measure them in two runs, each with \
+         its own `--out`",
+    );
+}
+
+#[test]
+fn a_bad_dataset_is_found_before_a_good_one_is_measured() {
+    let place = with(|_| {});
+    place.refuses(
+        &format!("{RUN} --dataset other.jsonl --out out"),
+        "error: failed to read `other.jsonl`\n  caused by: No such file or directory (os error 2)",
+    );
+    assert!(!place.path("out").exists());
+}
+
 // Configuration files.
 
 /// A place with a configuration file.
