@@ -89,6 +89,4 @@ pub struct Cell {
     pub gold: Vec<f64>,
     /// How much is measured.
     pub effort: Effort,
-    /// Doubts that planning already has.
-    pub warnings: Vec<String>,
 }

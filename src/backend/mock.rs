@@ -22,7 +22,7 @@ pub struct MockScript {
     pub device: String,
     /// When it fails.
     pub fail_in: Option<String>,
-    /// How it fails: `kill`, `abort`, `hang`, `nan` or `error`.
+    /// How it fails: `kill`, `abort`, `panic`, `hang`, `nan` or `error`.
     pub fail_by: String,
 }
 
@@ -67,6 +67,7 @@ impl MockBackend {
         match self.script.fail_by.as_str() {
             "nan" => return Ok(true),
             "abort" => std::process::abort(),
+            "panic" => panic!("the script panics in {phase}"),
             "hang" => loop {
                 std::thread::park();
             },

@@ -126,7 +126,13 @@ impl Resolver {
                 progress.at(at.file, at.received, at.total);
             });
         progress.done();
-        let Snapshot { folder, revision } = snapshot?;
+        let Snapshot { folder, revision } = snapshot.map_err(|error| {
+            let error = CliError::from(error);
+            // `models/mine` reads as a Hub id, but may be a folder misspelt.
+            let hint = error.hint.as_ref().filter(|_| configured.is_none());
+            let hint = hint.map(|hint| format!("there is no folder `{word}`; if a Hub id is meant, {hint}"));
+            CliError { hint: hint.or(error.hint), ..error }
+        })?;
         Ok(ModelSource { name, folder, source: id, revision: Some(revision) })
     }
 

@@ -187,17 +187,22 @@ fn parse(file: &str, text: &str) -> Result<File, ConfigFileError> {
         return Ok(File::default());
     }
     serde_saphyr::from_str(text).map_err(|error| {
-        let reason = error.to_string();
+        // The first line has the place and the reason; an excerpt of the file follows.
+        let message = error.to_string();
+        let line = message.lines().next().unwrap_or_default();
+        let reason = line.strip_prefix("error: ").unwrap_or(line).to_owned();
         ConfigFileError::Malformed { file: file.to_owned(), meant: meant(&reason), reason }
     })
 }
 
-/// The known key closest to an unknown one, from the words of serde: "unknown field `x`, expected one of `a`, `b`".
-fn meant(message: &str) -> Option<String> {
-    let rest = &message[message.find("unknown field")?..];
-    let mut quoted = rest.split('`').skip(1).step_by(2);
-    let unknown = quoted.next()?;
-    text::nearest(unknown, quoted).map(str::to_owned)
+/// The known key closest to an unknown one, from "unknown field `x`, expected one of a, b".
+fn meant(reason: &str) -> Option<String> {
+    let (_, rest) = reason.split_once("unknown field `")?;
+    let (unknown, rest) = rest.split_once('`')?;
+    let (_, known) = rest.split_once("expected ")?;
+    let known = known.strip_prefix("one of ").unwrap_or(known);
+    let known = known.split([',', '`', ' ']).filter(|key| !key.is_empty() && *key != "or");
+    text::nearest(unknown, known).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -127,10 +127,12 @@ impl ConvertError {
             Self::NothingQuantized { .. } => {
                 "choose a group size that divides the hidden size, or 16 bits to leave the weights unquantized"
             }
-            Self::Exists { .. } => "use `--force` to replace it",
+            Self::Exists { .. } => {
+                "replace it with `gatecheck convert --no-skip`, or choose another `--output-dir`"
+            }
             Self::Foreign { .. } => "move it away, or choose another output folder",
             Self::Busy { .. } => "wait for it to end",
-            Self::Damaged { .. } => "convert again with `--force`",
+            Self::Damaged { .. } => "convert again with `gatecheck convert --no-skip`",
             Self::NotAnArtefact { .. } => "convert the model first with `gatecheck convert`",
         };
         Some(hint.to_owned())

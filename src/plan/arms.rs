@@ -29,6 +29,15 @@ impl ArmKind {
         }
     }
 
+    /// Whether `--bits` may mean this arm: 16 and 32 leave weights unquantized.
+    pub fn has_bits(self, bits: u32) -> bool {
+        match self {
+            Self::Candle => false,
+            Self::Mlx => matches!(bits, 16 | 32),
+            Self::Quantized { bits: own } => own == bits,
+        }
+    }
+
     /// The word.
     pub fn name(self) -> String {
         match self {

@@ -82,7 +82,6 @@ pub fn plan(
     let inputs = inputs(dataset, task, &encoder)?;
     let arms = plan_arms(model, settings, on_progress)?;
     let dataset = dataset_facts(dataset, task, &inputs, encoder.max_length(), settings.batch_size);
-    let warnings = truncation_warning(&dataset).into_iter().collect();
     // Threads of a matrix library spin for some 30 ms after a product before they sleep.
     let settle = if settings.mock.is_some() { Duration::ZERO } else { Duration::from_millis(30) };
     let throughput_s = if settings.mock.is_some() { 0.0 } else { 2.0 };
@@ -96,7 +95,6 @@ pub fn plan(
         inputs,
         gold,
         effort: Effort { latency_queries: settings.latency_queries, throughput_s, settle },
-        warnings,
     })
 }
 
@@ -185,16 +183,6 @@ fn dataset_facts(
         real_tokens: inputs.iter().map(|input| u64::from(input.tokens())).sum(),
         padded_tokens: padded_tokens(inputs, &batches(inputs, batch_size as usize)),
     }
-}
-
-fn truncation_warning(dataset: &DatasetFacts) -> Option<String> {
-    (dataset.truncated > 0).then(|| {
-        let share = 100.0 * dataset.truncated as f64 / dataset.rows as f64;
-        format!(
-            "{} of {} examples ({share:.2} %) are longer than {} tokens and were cut",
-            dataset.truncated, dataset.rows, dataset.max_length
-        )
-    })
 }
 
 fn plan_arms(

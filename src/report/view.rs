@@ -58,6 +58,11 @@ pub fn interval(value: f64, low: Option<f64>, high: Option<f64>, show: fn(f64) -
     }
 }
 
+/// An arm that failed to load never told its device.
+fn told(word: &str) -> &str {
+    if word.is_empty() { MISSING } else { word }
+}
+
 fn optional(value: Option<f64>, show: fn(f64) -> String) -> String {
     value.map_or(MISSING.to_owned(), show)
 }
@@ -82,8 +87,8 @@ pub fn arm_rows(report: &Report) -> Vec<Row> {
     };
     let arm = |index: usize| &report.arms[index];
     let mut rows = vec![
-        row("backend, device", &|i| format!("{}, {}", arm(i).backend, arm(i).device)),
-        row("execution", &|i| arm(i).execution.clone()),
+        row("backend, device", &|i| format!("{}, {}", arm(i).backend, told(&arm(i).device))),
+        row("execution", &|i| told(&arm(i).execution).to_owned()),
         row(metric(report.metric), &|i| estimate(arm(i).accuracy, share)),
     ];
     match report.metric {

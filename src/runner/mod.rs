@@ -130,7 +130,7 @@ fn environment(libraries: Vec<String>, load_before: Option<f64>) -> Environment 
 }
 
 fn warnings(cell: &Cell, load_before: Option<f64>) -> Vec<String> {
-    let mut warnings = cell.warnings.clone();
+    let mut warnings = Vec::new();
     let cores = f64::from(crate::measure::machine::cores());
     if let Some(load) = load_before.filter(|load| *load > 0.5 * cores) {
         warnings.push(format!(

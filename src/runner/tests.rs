@@ -82,7 +82,6 @@ fn cell(candidate: MockScript) -> Cell {
         inputs: (0..50).map(input).collect(),
         gold: vec![0.0; 50],
         effort: Effort { latency_queries: 30, throughput_s: 0.0, settle: Duration::ZERO },
-        warnings: Vec::new(),
     }
 }
 

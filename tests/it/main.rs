@@ -4,12 +4,21 @@
 mod arms;
 mod bad_input;
 mod bad_model;
+mod cli;
+mod convert_cli;
+mod failures;
 mod golden;
+mod harness;
+mod hub_cli;
 mod layering;
 mod model_folder;
 #[cfg(feature = "mlx")]
 mod quant_mlx;
 #[cfg(feature = "mlx")]
 mod quantized;
+mod refusals;
+mod report_cli;
+mod run;
 mod second_reference;
+mod tiny_model;
 mod within;

@@ -27,7 +27,7 @@ const MODEL: &[(&str, &[u8])] = &[
 const VALIDATION: &[u8] = include_bytes!("../../../datasets/demo-nli/validation.jsonl");
 
 pub(crate) fn demo(args: &DemoArgs, printer: Printer) -> Result<u8, CliError> {
-    let arms = arms(&args.arms, args.quantization.bits.unwrap_or(8))?;
+    let arms = arms(&args.arms, args.quantization.bits, None)?;
     let policy = with_gates(policy(None, None), &args.gates)?;
     let mut measuring = Measuring::new(&args.measuring, printer)?;
     let files = args.out.join("files");

@@ -43,18 +43,13 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
             "name it with `--dataset`".to_owned(),
         ));
     }
-    let arms = arms(&args.arms, args.quantization.bits.or(defaults.bits).unwrap_or(8))?;
+    let arms = arms(&args.arms, args.quantization.bits, defaults.bits)?;
     let policy = with_gates(policy(defaults.max_accuracy_drop, defaults.target_size_mb), &args.gates)?;
     let mut measuring = Measuring::new(&args.measuring, printer)?;
     let model = resolver.model(&args.model)?;
+    let cells = resolved(args, &datasets, &resolver, &model)?;
     let mut codes = Vec::new();
-    for name in &datasets {
-        let ResolvedDataset { mut dataset, preprocessing, label_map } =
-            resolver.dataset(name, args.data.as_deref(), args.split.as_deref())?;
-        if let Some(limit) = args.limit {
-            crate::dataset::limit(&mut dataset, usize::try_from(limit).unwrap_or(usize::MAX));
-        }
-        let out = out_folder(args.out.as_deref(), &model, &dataset, datasets.len());
+    for (ResolvedDataset { dataset, preprocessing, label_map }, out) in cells {
         let settings = Settings {
             arms: arms.clone(),
             group_size: args.quantization.group_size.or(defaults.group_size),
@@ -70,6 +65,32 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
         codes.push(measuring.cell(&model, &dataset, &settings, &out, args.json)?);
     }
     Ok(gravest(&codes))
+}
+
+/// The datasets with the folders of their reports. All are read before the first is measured: a name
+/// misspelt should not show after an hour.
+fn resolved(
+    args: &RunArgs,
+    names: &[String],
+    resolver: &Resolver,
+    model: &ModelSource,
+) -> Result<Vec<(ResolvedDataset, PathBuf)>, CliError> {
+    let mut cells: Vec<(ResolvedDataset, PathBuf)> = Vec::new();
+    for name in names {
+        let mut found = resolver.dataset(name, args.data.as_deref(), args.split.as_deref())?;
+        if let Some(limit) = args.limit {
+            crate::dataset::limit(&mut found.dataset, usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        let out = out_folder(args.out.as_deref(), model, &found.dataset, names.len());
+        if cells.iter().any(|(_, other)| *other == out) {
+            return Err(CliError::usage(
+                format!("two datasets would write their reports to `{}`", out.display()),
+                "measure them in two runs, each with its own `--out`".to_owned(),
+            ));
+        }
+        cells.push((found, out));
+    }
+    Ok(cells)
 }
 
 /// The gravest of the cells' exit codes.
@@ -91,9 +112,14 @@ pub(crate) fn policy(max_accuracy_drop: Option<f64>, target_size_mb: Option<f64>
     }
 }
 
-/// The arms asked for, or baseline and candidate.
-pub(crate) fn arms(words: &[String], bits: u32) -> Result<Vec<ArmKind>, CliError> {
+/// The arms asked for, or the baseline and a candidate of so many bits.
+pub(crate) fn arms(
+    words: &[String],
+    bits: Option<u32>,
+    default_bits: Option<u32>,
+) -> Result<Vec<ArmKind>, CliError> {
     if words.is_empty() {
+        let bits = bits.or(default_bits).unwrap_or(8);
         let word = if matches!(bits, 16 | 32) { "mlx".to_owned() } else { format!("mlx-q{bits}") };
         let candidate = ArmKind::parse(&word).ok_or_else(|| {
             CliError::usage(format!("{bits} bits cannot be packed"), "take 2, 3, 4, 5, 6 or 8".to_owned())
@@ -109,7 +135,15 @@ pub(crate) fn arms(words: &[String], bits: u32) -> Result<Vec<ArmKind>, CliError
     let known: Vec<String> = ["candle", "mlx", "mlx-q2", "mlx-q3", "mlx-q4", "mlx-q5", "mlx-q6", "mlx-q8"]
         .map(str::to_owned)
         .into();
-    words.iter().map(|word| ArmKind::parse(word).ok_or_else(|| unknown("arm", word, &known))).collect()
+    let arms = words.iter().map(|word| ArmKind::parse(word).ok_or_else(|| unknown("arm", word, &known)));
+    let arms = arms.collect::<Result<Vec<_>, _>>()?;
+    match bits {
+        Some(bits) if !arms.iter().any(|arm| arm.has_bits(bits)) => Err(CliError::usage(
+            format!("`--bits {bits}` is that of no arm in `--arms {}`", words.join(",")),
+            "leave one of the two out".to_owned(),
+        )),
+        _ => Ok(arms),
+    }
 }
 
 fn out_folder(out: Option<&Path>, model: &ModelSource, dataset: &Dataset, datasets: usize) -> PathBuf {
@@ -134,11 +168,16 @@ impl Measuring {
             CliError::failed(format!("failed to find this program's file: {error}"), None)
         })?;
         let cancel = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&cancel);
-        // A second handler in one process is refused; the first one then does the work.
-        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
         let launcher = ProcessLauncher { program, deadline: Duration::from_secs(args.timeout), cancel };
         Ok(Self { args: args.clone(), printer, launcher })
+    }
+
+    /// From here on Ctrl-C stops the measuring and not the program. While nothing has been measured
+    /// there is nothing to keep: a download or a conversion just ends, and leaves nothing half done.
+    fn keep_on_ctrl_c(&self) {
+        let flag = Arc::clone(&self.launcher.cancel);
+        // For a second dataset there is a handler already; it sets the same flag.
+        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
     }
 
     /// Settings with everything that the measuring arguments decide; the rest is the caller's.
@@ -187,6 +226,7 @@ impl Measuring {
             cell.inputs.len(),
             arms.join(", ")
         ));
+        self.keep_on_ctrl_c();
         let record = runner::run(&cell, &self.launcher, &mut progress);
         drop(cell);
         progress.done();

@@ -1,0 +1,130 @@
+//! The program itself: help, lists, pipes, wrong words.
+
+use std::io::{BufRead, BufReader};
+
+use crate::harness::{Output, Place};
+
+const COMMANDS: [&str; 7] = ["run", "convert", "demo", "models", "datasets", "report", "doctor"];
+
+#[test]
+fn every_command_has_help() {
+    let place = Place::new();
+    for command in COMMANDS {
+        let Output { code, stdout, stderr } = place.gatecheck(&format!("{command} --help"));
+        assert_eq!((code, stderr.as_str()), (0, ""));
+        assert!(stdout.contains(&format!("Usage: gatecheck {command}")), "{stdout}");
+    }
+    let help = place.gatecheck("--help").stdout;
+    assert!(COMMANDS.iter().all(|command| help.contains(&format!("\n  {command} "))), "{help}");
+    // For the program alone.
+    assert!(!help.contains("__worker") && !place.gatecheck("run --help").stdout.contains("--mock"));
+}
+
+#[test]
+fn the_version_is_told() {
+    assert_eq!(
+        Place::new().gatecheck("--version").stdout,
+        format!("gatecheck {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn words_that_are_no_arguments() {
+    let place = Place::new();
+    for (arguments, words) in [
+        ("run --modell x", "a similar argument exists: '--model'"),
+        ("conver", "a similar subcommand exists: 'convert'"),
+        ("run --dataset mnli", "--model <NAME|FOLDER|HUB_ID>"),
+        ("run --model x --limit 0", "0 is not in 1.."),
+        ("run --model x --speed-on moon", "[possible values: accelerator, any]"),
+    ] {
+        let Output { code, stdout, stderr } = place.gatecheck(arguments);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{arguments}");
+        assert!(stderr.contains(words), "{stderr}");
+    }
+}
+
+#[test]
+fn models_are_listed() {
+    let place = Place::new();
+    let own = "models: [{ name: mine, hf_name: org/mine, quantization: { bits: 4, target_size_mb: 20 }, benchmarks: [mnli, sst2] }]";
+    place.write("own.yaml", own);
+    let output = place.gatecheck("models --config own.yaml");
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    let lines: Vec<Vec<&str>> = output.stdout.lines().map(cells).collect();
+    assert_eq!(lines[0], ["name", "Hub id", "task", "bits", "target size", "benchmarks", "configured in"]);
+    assert_eq!(lines.last().unwrap(), &["mine", "org/mine", "4", "20 MB", "mnli sst2", "own.yaml"]);
+    let known = lines.iter().find(|cells| cells[0] == "all-MiniLM-L6-v2").unwrap();
+    assert_eq!(known.last().unwrap(), &"built-in models.yaml");
+}
+
+/// The cells of a line; columns are two spaces apart at least.
+fn cells(line: &str) -> Vec<&str> {
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+}
+
+#[test]
+fn datasets_are_listed() {
+    let output = Place::new().gatecheck("datasets");
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    let lines: Vec<Vec<&str>> = output.stdout.lines().map(cells).collect();
+    assert_eq!(lines[0], ["name", "source", "split", "labels", "configured in"]);
+    let line = |name: &str| lines.iter().find(|cells| cells[0] == name).unwrap();
+    assert_eq!(
+        line("mnli")[1..4],
+        ["nyu-mll/glue (mnli)", "validation_matched", "entailment neutral contradiction"]
+    );
+    assert_eq!(line("stsb")[3], "scores");
+}
+
+#[test]
+fn doctor_tells_of_the_machine() {
+    let output = Place::new().gatecheck("doctor");
+    assert!(output.stdout.starts_with(&format!("gatecheck {}\nsystem ", env!("CARGO_PKG_VERSION"))));
+    assert!(output.stdout.contains("\nvirtual "), "{}", output.stdout);
+}
+
+#[test]
+#[ignore = "until the embedded model is there"]
+fn doctor_tries_every_arm() {
+    let output = Place::new().gatecheck("doctor");
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(output.stdout.contains("\ncandle    works: "), "{}", output.stdout);
+}
+
+#[test]
+#[ignore = "until the embedded model is there"]
+fn demo_needs_nothing_but_the_program() {
+    let place = Place::new();
+    let output = place.gatecheck("demo --limit 30 --latency-queries 3 --threads 1");
+    assert!(matches!(output.code, 0 | 1 | 4), "{}", output.stderr);
+    let files = ["files", "junit.xml", "record.json", "report.csv", "report.json", "report.md"];
+    assert_eq!(place.files("reports/demo"), files);
+    assert_eq!(place.gatecheck("report reports/demo").code, output.code);
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    let place = Place::new();
+    let mut child = place.command("models").spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let output = Output::of(child);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    assert!(line.starts_with("name "), "{line}");
+}
+
+#[test]
+fn a_closed_pipe_changes_no_verdict() {
+    let place = Place::scripted(&serde_json::json!({ "candle": {}, "mlx-q8": { "flip_every": 10 } }));
+    let mut child = place.command(crate::harness::MEASURE).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(Output::of(child).code, 1);
+}
+
+#[test]
+fn a_worker_without_a_parent_ends() {
+    let output = Place::new().gatecheck("__worker");
+    assert_eq!(output.code, 0);
+    assert!(output.stdout.contains("gatecheck-worker"));
+}

@@ -1,0 +1,184 @@
+//! Workers that die, hang or give nonsense, and users who stop a run: what was measured is kept, and
+//! nothing is left running.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::{MEASURE, Output, Place, wait_for};
+
+const PHASES: [&str; 4] = ["load", "warm-up", "latency", "throughput"];
+
+/// The candidate fails in `phase` by `kind`; the baseline is well.
+fn failing(phase: &str, kind: &str) -> Place {
+    Place::scripted(&json!({ "candle": {}, "mlx-q8": { "fail_in": phase, "fail_by": kind } }))
+}
+
+/// Measures, and checks all that holds of every failure. Returns the failure's message.
+fn message(phase: &str, kind: &str, more: &str) -> String {
+    let place = failing(phase, kind);
+    let output = place.measure(more);
+    assert_eq!(output.code, 3, "{phase} {kind}: {}", output.stderr);
+    place.is_left_alone();
+    let record = place.record();
+    let [baseline, candidate] = [&record["arms"][0], &record["arms"][1]];
+    assert_eq!((&baseline["failure"], &record["interrupted"]), (&Value::Null, &json!(false)));
+    assert_eq!([baseline["latency"].as_array().unwrap().len(), count(&baseline["measured"])], [20, 600]);
+    assert_eq!(candidate["failure"]["phase"], phase, "{kind}");
+    assert!(place.report()["gates"].as_array().unwrap().iter().all(|gate| gate["verdict"] == "error"));
+    let message = candidate["failure"]["message"].as_str().unwrap().to_owned();
+    let line = format!("error: arm `mlx-q8` failed in {phase}: {message}");
+    assert!(output.stderr.contains(&line), "{}", output.stderr);
+    message
+}
+
+/// How many of a list of truths are true.
+fn count(list: &Value) -> usize {
+    list.as_array().unwrap().iter().filter(|one| **one == true).count()
+}
+
+#[test]
+fn a_killed_worker_costs_its_own_arm_only() {
+    for phase in PHASES {
+        assert_eq!(message(phase, "kill", ""), "the worker process ended unexpectedly (signal: 9 (SIGKILL))");
+    }
+}
+
+#[test]
+fn an_aborting_worker_costs_its_own_arm_only() {
+    for phase in PHASES {
+        let message = message(phase, "abort", "");
+        assert!(
+            message.starts_with("the worker process ended unexpectedly (signal: 6 (SIGABRT)"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_silent_worker_is_given_up() {
+    std::thread::scope(|scope| {
+        for phase in PHASES {
+            scope.spawn(move || {
+                assert_eq!(message(phase, "hang", "--timeout 1"), "the worker gave no answer within 1 s");
+            });
+        }
+    });
+}
+
+#[test]
+fn an_error_is_told_in_the_worker_s_words() {
+    for phase in PHASES {
+        assert_eq!(message(phase, "error", ""), format!("MLX failed: the script fails in {phase}"));
+    }
+}
+
+#[test]
+fn nan_is_a_failure() {
+    for (phase, rows) in [("warm-up", 30), ("latency", 1), ("throughput", 30)] {
+        let expected = format!("output 0 of row 0 in a batch of {rows} is NaN");
+        assert_eq!(message(phase, "nan", ""), expected);
+    }
+}
+
+#[test]
+fn what_a_worker_said_last_is_kept() {
+    let place = failing("throughput", "panic");
+    assert_eq!(place.measure("").code, 3);
+    let stderr = place.record()["arms"][1]["failure"]["stderr"].as_str().unwrap().to_owned();
+    assert!(stderr.contains("the script panics in throughput"), "{stderr}");
+}
+
+#[test]
+fn a_failing_baseline_leaves_the_candidate() {
+    let place =
+        Place::scripted(&json!({ "candle": { "fail_in": "latency", "fail_by": "kill" }, "mlx-q8": {} }));
+    assert_eq!(place.measure("").code, 3);
+    let record = place.record();
+    assert_eq!(count(&record["arms"][1]["measured"]), 600);
+    assert_eq!(place.report()["arms"][1]["accuracy"]["value"], 0.9);
+}
+
+#[test]
+fn when_every_arm_fails_there_is_still_a_report() {
+    let broken = json!({ "fail_in": "load", "fail_by": "abort" });
+    let place = Place::scripted(&json!({ "candle": broken, "mlx-q8": broken }));
+    assert_eq!(place.measure("").code, 3);
+    assert_eq!(place.report()["verdict"], "error");
+    assert_eq!(place.gatecheck("report out").code, 3);
+}
+
+#[test]
+fn a_late_failure_keeps_what_came_before() {
+    let place = failing("throughput", "kill");
+    place.measure("");
+    let arms = place.report()["arms"].clone();
+    assert_eq!(arms[1]["latency_ms"]["n"], 20);
+    assert_eq!(arms[1]["failure"]["phase"], "throughput");
+}
+
+/// Starts a run whose candidate hangs in `phase`, and waits until parent and both workers are there.
+#[cfg(unix)]
+fn hanging(phase: &str) -> (Place, std::process::Child) {
+    let place = failing(phase, "hang");
+    let parent = place.command(MEASURE).spawn().unwrap();
+    wait_for(|| place.processes().len() == 3);
+    (place, parent)
+}
+
+#[cfg(unix)]
+pub(crate) fn signal(name: &str, process: u32) {
+    let arguments = [format!("-{name}"), process.to_string()];
+    assert!(Command::new("kill").args(arguments).status().unwrap().success());
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_keeps_what_was_measured() {
+    for (phase, queries) in [("load", 0), ("warm-up", 0), ("throughput", 20)] {
+        let (place, parent) = hanging(phase);
+        // Until the baseline is through the latency phase; there is nothing to see it by from outside.
+        std::thread::sleep(std::time::Duration::from_millis(if queries > 0 { 1500 } else { 100 }));
+        signal("INT", parent.id());
+        let output = Output::of(parent);
+        assert_eq!(output.code, 3, "{phase}: {}", output.stderr);
+        assert!(output.stderr.ends_with("error: stopped by the user\n\nhint: what was measured is in out\n"));
+        place.is_left_alone();
+        let record = place.record();
+        assert_eq!(record["interrupted"], true);
+        assert_eq!(record["arms"][0]["latency"].as_array().unwrap().len(), queries);
+        assert_eq!([&record["arms"][0]["failure"], &record["arms"][1]["failure"]], [&Value::Null; 2]);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn sigterm_is_as_ctrl_c() {
+    let (place, parent) = hanging("latency");
+    signal("TERM", parent.id());
+    assert_eq!(Output::of(parent).code, 3);
+    assert_eq!(place.record()["interrupted"], true);
+    assert_eq!(place.report()["verdict"], "error");
+    place.is_left_alone();
+}
+
+#[test]
+#[cfg(unix)]
+fn workers_end_with_their_parent() {
+    let (place, mut parent) = hanging("latency");
+    let workers = |place: &Place| place.processes().len();
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    // The hanging one does not listen; the other one does.
+    wait_for(|| workers(&place) == 1);
+    place.processes().into_iter().for_each(|process| signal("KILL", process));
+    place.is_left_alone();
+}
+
+#[test]
+fn a_record_is_whole_or_absent() {
+    let place = failing("latency", "kill");
+    place.measure("");
+    let expected = ["junit.xml", "record.json", "report.csv", "report.json", "report.md"];
+    assert_eq!(place.files("out"), expected);
+}
