@@ -6,18 +6,25 @@
 
 pub mod analysis;
 pub mod backend;
+pub mod cell;
+pub mod cli;
+pub mod config;
 pub mod convert;
+pub mod dataset;
 pub mod event;
 #[cfg(test)]
 mod fixture;
 pub mod fs;
 pub mod gate;
+pub mod hub;
 pub mod measure;
 pub mod metrics;
 pub mod model;
+pub mod plan;
 pub mod quant;
 pub mod record;
 pub mod report;
+pub mod runner;
 pub mod stats;
 pub mod text;
 pub mod worker;

@@ -1,3 +1,7 @@
 //! The `gatecheck` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gatecheck::cli::main()
+}

@@ -1,9 +1,12 @@
 //! One loaded model on one device, behind a seam of host types.
 
 pub mod candle;
+mod input;
 #[cfg(feature = "mlx")]
 pub mod mlx;
 pub mod mock;
+
+pub use input::InputError;
 
 use std::path::PathBuf;
 
@@ -68,6 +71,9 @@ pub enum BackendError {
     /// The weights.
     #[error(transparent)]
     Weights(#[from] WeightError),
+    /// The batch.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// The candle framework.
     #[error("candle failed: {0}")]
     Candle(#[from] candle_core::Error),
@@ -99,6 +105,7 @@ impl BackendError {
         match self {
             Self::Config(error) => error.hint(),
             Self::Weights(error) => error.hint(),
+            Self::Input(error) => error.hint(),
             Self::WithoutMlx => Some("build with the default features: `make build`".to_owned()),
             Self::Headless { .. } => Some(
                 "take a model fine-tuned for classification, or a sentence-transformers folder".to_owned(),

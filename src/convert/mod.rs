@@ -27,6 +27,7 @@ pub use place::artefact_name;
 pub use plan::{Action, Plan, PlannedTensor, plan};
 pub use recipe::Recipe;
 pub use run::{Outcome, Progress, Request, Stage, convert};
+pub use source::is_companion;
 
 /// Largest shard of an artefact, in bytes: that of mlx-lm and of the Hub's own tools.
 pub const SHARD_BYTES: u64 = 5_000_000_000;

@@ -36,6 +36,11 @@ const COPIED: &[&str] = &[
     "vocab.txt",
 ];
 
+/// Whether a file of this name belongs to a model beside its weights: configuration or tokenizer.
+pub fn is_companion(name: &str) -> bool {
+    name == "config.json" || COPIED.contains(&name)
+}
+
 /// A model folder as `save_pretrained` writes it.
 pub(super) struct Source {
     pub(super) folder: PathBuf,

@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{architecture::Architecture, bert::BertConfig, pooling::Pooling};
-use crate::fs::{FileError, read_text};
+use crate::{
+    fs::{FileError, read_text},
+    quant::Affine,
+};
 
 /// What can be wrong with the configuration of a model.
 #[derive(Debug, thiserror::Error)]
@@ -209,9 +212,15 @@ pub(super) fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Co
 /// `id2label` in the order of its ids. Without one transformers assumes two classes, `LABEL_0` and `LABEL_1`.
 fn labels(json: &Value) -> Result<Vec<String>, String> {
     let Some(map) = json["id2label"].as_object() else {
-        let count = json["num_labels"].as_u64().unwrap_or(2);
-        return Ok((0..count).map(|index| format!("LABEL_{index}")).collect());
+        // The weights will tell; until then nobody gets to ask for gigabytes of names.
+        return match json["num_labels"].as_u64().unwrap_or(2) {
+            count @ 1..=100_000 => Ok((0..count).map(|index| format!("LABEL_{index}")).collect()),
+            count => Err(format!("`num_labels` is {count}")),
+        };
     };
+    if map.is_empty() {
+        return Err("`id2label` is empty".to_owned());
+    }
     let mut labels = vec![None; map.len()];
     for (id, label) in map {
         let slot = id.parse::<usize>().ok().and_then(|id| labels.get_mut(id));
@@ -248,7 +257,13 @@ fn quantization(json: &Value) -> Result<Option<QuantizationConfig>, String> {
             serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
         overrides.push((name.clone(), bits, group_size));
     }
-    Ok(Some(QuantizationConfig { bits: number("bits")?, group_size: number("group_size")?, overrides }))
+    let (bits, group_size) = (number("bits")?, number("group_size")?);
+    for (bits, group_size) in
+        overrides.iter().map(|(_, bits, group_size)| (*bits, *group_size)).chain([(bits, group_size)])
+    {
+        Affine::new(bits, group_size).map_err(|error| error.to_string())?;
+    }
+    Ok(Some(QuantizationConfig { bits, group_size, overrides }))
 }
 
 #[cfg(test)]

@@ -39,6 +39,16 @@ fn reads_a_classifier_with_defaults() {
 fn labels_without_names_are_numbered() {
     let config = json!({"model_type": "bert", "architectures": ["BertForSequenceClassification"]});
     assert_eq!(ModelConfig::open(folder(&config).path()).unwrap().labels, ["LABEL_0", "LABEL_1"]);
+    for count in [0, u64::MAX] {
+        let config = json!({
+            "model_type": "bert", "architectures": ["BertForSequenceClassification"], "num_labels": count
+        });
+        assert!(error(&config).ends_with(&format!("`num_labels` is {count}")));
+    }
+    let none = json!({
+        "model_type": "bert", "architectures": ["BertForSequenceClassification"], "id2label": {}
+    });
+    assert!(error(&none).ends_with("`id2label` is empty"));
 }
 
 #[test]
@@ -114,4 +124,10 @@ fn reads_quantization_of_mlx_artefacts() {
     assert!(error(&other).contains("only MLX's affine quantization"));
     let mode = json!({"model_type": "bert", "quantization": {"bits": 4, "group_size": 32, "mode": "mxfp4"}});
     assert!(error(&mode).contains("`mxfp4`"));
+    let zero = json!({"model_type": "bert", "quantization": {"bits": 4, "group_size": 0}});
+    assert!(error(&zero).contains("in groups of 0"), "{}", error(&zero));
+    let module = json!({"model_type": "bert", "quantization": {
+        "bits": 4, "group_size": 64, "classifier": {"bits": 0, "group_size": 64}
+    }});
+    assert!(error(&module).contains("to 0 bits"), "{}", error(&module));
 }

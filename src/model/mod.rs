@@ -6,6 +6,7 @@ pub mod batch;
 pub mod bert;
 pub mod checkpoint;
 pub mod config;
+pub mod labels;
 pub mod pooling;
 pub mod remap;
 pub mod tokenizer;

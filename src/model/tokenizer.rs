@@ -64,6 +64,10 @@ impl TokenizerError {
             Self::Missing { .. } => {
                 Some("copy `tokenizer.json` of the original model into the folder".to_owned())
             }
+            Self::Vocabulary { .. } => Some(
+                "the tokenizer belongs to another model; take the one of this model, without tokens added to it"
+                    .to_owned(),
+            ),
             Self::Limit { .. } => Some("raise `max_length` of the dataset's preprocessing".to_owned()),
             Self::Encode { .. } => Some(
                 "with `truncation: only_second` the first text alone may fill the limit; use `longest_first`"

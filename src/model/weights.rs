@@ -111,6 +111,11 @@ impl WeightError {
             Self::Missing { .. } => {
                 Some("give a folder as `save_pretrained` of transformers writes it, or a Hub id".to_owned())
             }
+            Self::Absent { .. } | Self::Unexpected { .. } | Self::Shape { .. } => Some(
+                "`config.json` and the weights do not belong together, or this variant of the model is not \
+                 implemented"
+                    .to_owned(),
+            ),
             Self::Malformed { .. } => Some("the file may be half downloaded; fetch it again".to_owned()),
             Self::NotFinite { .. } => {
                 Some("the checkpoint itself is broken; no arm could give a result".to_owned())

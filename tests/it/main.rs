@@ -1,4 +1,15 @@
-//! Tests across modules, in one binary. Those with MLX need `--test-threads=1`: MLX is not thread-safe.
+//! Tests across modules, in one binary.
+#![expect(clippy::unwrap_used, reason = "in the helpers of tests a panic is a failed test")]
 
+mod arms;
+mod bad_input;
+mod bad_model;
+mod golden;
+mod layering;
+mod model_folder;
 #[cfg(feature = "mlx")]
 mod quant_mlx;
+#[cfg(feature = "mlx")]
+mod quantized;
+mod second_reference;
+mod within;

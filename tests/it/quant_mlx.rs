@@ -101,6 +101,7 @@ fn check<T: Element>(bits: u32, group_size: u32) {
 
 #[test]
 fn quantizer_is_bit_exact() {
+    let _turn = crate::arms::Turn::take();
     Device::set_default(&Device::cpu());
     for bits in [2, 3, 4, 5, 6, 8] {
         for group_size in [32, 64, 128] {

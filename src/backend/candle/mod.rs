@@ -19,7 +19,7 @@ mod weights;
 use candle_core::Tensor;
 
 use self::{bert::Bert, linear::Linear, weights::Loader};
-use super::{Backend, BackendError, Facts, LoadOptions, Trace, required_head};
+use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::Tables, required_head};
 use crate::model::{
     activation::Activation,
     batch::Batch,
@@ -37,6 +37,7 @@ enum Output {
 pub struct CandleBackend {
     encoder: Bert,
     output: Output,
+    tables: Tables,
     pool: rayon::ThreadPool,
 }
 
@@ -68,7 +69,7 @@ impl CandleBackend {
             .num_threads(options.threads)
             .build()
             .map_err(|error| BackendError::Threads { threads: options.threads, reason: error.to_string() })?;
-        Ok(Self { encoder, output, pool })
+        Ok(Self { encoder, output, tables: Tables::of(&config), pool })
     }
 
     fn run(&self, batch: &Batch, trace: Option<&mut Trace>) -> candle_core::Result<Vec<Vec<f32>>> {
@@ -87,6 +88,7 @@ impl CandleBackend {
 
 impl Backend for CandleBackend {
     fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
+        self.tables.check(batch)?;
         Ok(self.pool.install(|| self.run(batch, None))?)
     }
 
@@ -103,6 +105,7 @@ impl Backend for CandleBackend {
     }
 
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
+        self.tables.check(batch)?;
         let mut trace = Trace::default();
         trace.outputs = self.pool.install(|| self.run(batch, Some(&mut trace)))?;
         Ok(trace)

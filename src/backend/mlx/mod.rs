@@ -11,7 +11,7 @@ mod weights;
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
 use self::{bert::Bert, layers::Linear, weights::Loader};
-use super::{Backend, BackendError, Facts, LoadOptions, Trace, required_head};
+use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::Tables, required_head};
 use crate::model::{
     batch::{Batch, Padded},
     checkpoint::Checkpoint,
@@ -83,6 +83,7 @@ enum Output {
 pub struct MlxBackend {
     encoder: Bert,
     output: Output,
+    tables: Tables,
     dtype: Dtype,
     facts: Facts,
     threads: usize,
@@ -132,7 +133,8 @@ impl MlxBackend {
             }
             _ => Vec::new(),
         };
-        Ok(Self { encoder, output, dtype: loader.dtype(), facts, threads: options.threads, streams })
+        let (tables, threads) = (Tables::of(&config), options.threads);
+        Ok(Self { encoder, output, tables, dtype: loader.dtype(), facts, threads, streams })
     }
 
     /// All rows in one graph on the default stream.
@@ -208,6 +210,7 @@ impl From<Exception> for BackendError {
 
 impl Backend for MlxBackend {
     fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
+        self.tables.check(batch)?;
         let parts = parts::parts(batch, self.streams.len());
         if parts.len() < 2 {
             return Ok(self.whole(batch, None)?);
@@ -224,6 +227,7 @@ impl Backend for MlxBackend {
     }
 
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
+        self.tables.check(batch)?;
         let mut trace = Trace::default();
         trace.outputs = self.whole(batch, Some(&mut trace))?;
         Ok(trace)

@@ -1,0 +1,238 @@
+//! The command line, as typed. No logic lives here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// May this converted model ship in place of the original?
+#[derive(Debug, Parser)]
+#[command(name = "gatecheck", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print errors and results only, no progress
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// Shown below every help text that ends in a verdict.
+const EXIT_CODES: &str = "Exit codes of `run`, `demo` and `report`: 0 every judged gate passed · 1 a gate failed · \
+                          2 wrong command line or configuration · 3 could not be measured · 4 inconclusive, or \
+                          nothing was judged";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Measure a model against its baseline on a dataset, and judge it by the gates
+    #[command(after_help = EXIT_CODES)]
+    Run(Box<RunArgs>),
+    /// Convert a model to a (quantized) MLX artefact
+    Convert(ConvertArgs),
+    /// Run the embedded model on the embedded dataset; needs no network
+    #[command(after_help = EXIT_CODES)]
+    Demo(DemoArgs),
+    /// List the configured models
+    Models(ListArgs),
+    /// List the configured datasets
+    Datasets(ListArgs),
+    /// Render the reports of a run again, from its record alone
+    #[command(after_help = EXIT_CODES)]
+    Report(ReportArgs),
+    /// Show what this machine and this build can do
+    Doctor,
+    /// One arm of a run (started by the program itself)
+    #[command(name = "__worker", hide = true)]
+    Worker,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Model: a configured name, a folder, or a Hub id such as `org/name`
+    #[arg(long, value_name = "NAME|FOLDER|HUB_ID")]
+    pub(crate) model: String,
+    /// Dataset: a configured name or a file; may be given several times [default: the model's benchmarks]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) dataset: Vec<String>,
+    /// Take the dataset's rows from this file (jsonl, csv, tsv, parquet) instead of the Hub
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// Split of the dataset [default: the configured one]
+    #[arg(long)]
+    pub(crate) split: Option<String>,
+    /// Only the first N labelled rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Arms to measure, two or three of candle, mlx, mlx-qN; the first is the baseline
+    /// [default: candle,mlx-q<BITS>]
+    #[arg(long, value_delimiter = ',', value_name = "ARM,ARM")]
+    pub(crate) arms: Vec<String>,
+    #[command(flatten)]
+    pub(crate) quantization: QuantizationArgs,
+    #[command(flatten)]
+    pub(crate) measuring: MeasuringArgs,
+    #[command(flatten)]
+    pub(crate) gates: GateArgs,
+    /// Folder for the reports [default: reports/<model>-<dataset>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Folder of the converted models
+    #[arg(long, value_name = "DIR", default_value = "models/mlx_converted")]
+    pub(crate) output_dir: PathBuf,
+    /// Configuration files with models and datasets, beside the built-in ones
+    #[arg(long, value_name = "GLOB", num_args = 1..)]
+    pub(crate) config: Vec<String>,
+    /// Fail if the artefact is not there yet instead of converting
+    #[arg(long)]
+    pub(crate) no_convert: bool,
+    /// Print report.json to standard output instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How weights are quantized.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct QuantizationArgs {
+    /// Bits per weight: 2, 3, 4, 5, 6 or 8; 16 or 32 leaves the weights unquantized [default: the model's, else 8]
+    #[arg(long)]
+    pub(crate) bits: Option<u32>,
+    /// Weights per scale: 32, 64 or 128 [default: the model's, else 64]
+    #[arg(long)]
+    pub(crate) group_size: Option<u32>,
+    /// Bits per weight of the word embeddings; 16 leaves them unquantized [default: 8, or BITS if more]
+    #[arg(long, value_name = "BITS")]
+    pub(crate) embedding_bits: Option<u32>,
+}
+
+/// How much is measured, and how.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MeasuringArgs {
+    /// Rows per batch in the throughput phase
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) batch_size: u32,
+    /// Threads of each arm [default: one per core]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+    /// Seed of every shuffle and resampling
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Single queries per arm in the latency phase; 662 make a p99 at 99 % confidence
+    #[arg(long, value_name = "N", default_value_t = 662)]
+    pub(crate) latency_queries: u32,
+    /// Give up on an arm that does not answer for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: u64,
+    /// Scripted arms instead of real ones: a JSON file, arm name to script
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) mock: Option<PathBuf>,
+}
+
+/// The limits.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GateArgs {
+    /// Largest allowed drop of accuracy (or of the correlation), absolute [default: the model's, else 0.015]
+    #[arg(long, value_name = "DROP")]
+    pub(crate) max_accuracy_drop: Option<f64>,
+    /// Smallest allowed speedup [default: 1.2]
+    #[arg(long, value_name = "RATIO")]
+    pub(crate) min_speedup: Option<f64>,
+    /// Where a speed verdict may be given [default: accelerator]
+    #[arg(long, value_enum)]
+    pub(crate) speed_on: Option<SpeedOnArg>,
+    /// Target size of the artefact in MB (10^6 bytes) [default: the model's, else computed from the recipe]
+    #[arg(long, value_name = "MB")]
+    pub(crate) target_size_mb: Option<f64>,
+    /// Allowed relative deviation from the target size [default: 0.1]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) size_tolerance: Option<f64>,
+    /// Count inconclusive and not judged as failures
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Where a speed verdict may be given.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum SpeedOnArg {
+    /// On an accelerator of a machine that is not virtual
+    Accelerator,
+    /// Anywhere
+    Any,
+}
+
+/// Arguments of `convert`.
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// Model: a configured name, a folder, or a Hub id; all configured models if absent
+    #[arg(long, value_name = "NAME|FOLDER|HUB_ID")]
+    pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) quantization: QuantizationArgs,
+    /// Element type of what is not quantized: float32, float16 or bfloat16 [default: as stored, float32 as float16]
+    #[arg(long)]
+    pub(crate) dtype: Option<String>,
+    /// Folder in which the artefact's folder is made
+    #[arg(long, value_name = "DIR", default_value = "models/mlx_converted")]
+    pub(crate) output_dir: PathBuf,
+    /// Configuration files with models, beside the built-in ones
+    #[arg(long, value_name = "GLOB", num_args = 1..)]
+    pub(crate) config: Vec<String>,
+    /// Print the plan with the computed size; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Convert again even if the artefact is there
+    #[arg(long)]
+    pub(crate) no_skip: bool,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    #[command(flatten)]
+    pub(crate) quantization: QuantizationArgs,
+    #[command(flatten)]
+    pub(crate) measuring: MeasuringArgs,
+    #[command(flatten)]
+    pub(crate) gates: GateArgs,
+    /// Arms to measure [default: candle,mlx-q<BITS>]
+    #[arg(long, value_delimiter = ',', value_name = "ARM,ARM")]
+    pub(crate) arms: Vec<String>,
+    /// Only the first N rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Folder for the reports
+    #[arg(long, value_name = "DIR", default_value = "reports/demo")]
+    pub(crate) out: PathBuf,
+    /// Print report.json to standard output instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `models` and `datasets`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Configuration files, beside the built-in ones
+    #[arg(long, value_name = "GLOB", num_args = 1..)]
+    pub(crate) config: Vec<String>,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Folder with record.json
+    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) gates: GateArgs,
+    /// Print report.json to standard output instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

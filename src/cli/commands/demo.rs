@@ -1,0 +1,72 @@
+//! `demo`: the embedded model on the embedded dataset. Needs no network and no other file.
+
+use std::path::Path;
+
+use super::{
+    report::with_gates,
+    run::{Measuring, arms, policy},
+};
+use crate::{
+    cli::{args::DemoArgs, error::CliError, printer::Printer},
+    dataset::{self, Dataset, DatasetSpec},
+    fs::write_atomic,
+    plan::{ModelSource, Settings},
+};
+
+/// The name of model and dataset.
+const NAME: &str = "demo-nli";
+
+/// The model's files, made by `cargo run --release --example train_demo`.
+const MODEL: &[(&str, &[u8])] = &[
+    ("config.json", include_bytes!("../../../models/demo-nli/config.json")),
+    ("model.safetensors", include_bytes!("../../../models/demo-nli/model.safetensors")),
+    ("tokenizer.json", include_bytes!("../../../models/demo-nli/tokenizer.json")),
+    ("tokenizer_config.json", include_bytes!("../../../models/demo-nli/tokenizer_config.json")),
+];
+
+const VALIDATION: &[u8] = include_bytes!("../../../datasets/demo-nli/validation.jsonl");
+
+pub(crate) fn demo(args: &DemoArgs, printer: Printer) -> Result<u8, CliError> {
+    let arms = arms(&args.arms, args.quantization.bits.unwrap_or(8))?;
+    let policy = with_gates(policy(None, None), &args.gates)?;
+    let mut measuring = Measuring::new(&args.measuring, printer)?;
+    let files = args.out.join("files");
+    let model = unpack(&files)?;
+    let mut dataset = validation(&files)?;
+    if let Some(limit) = args.limit {
+        dataset::limit(&mut dataset, usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    let settings = Settings {
+        arms,
+        group_size: args.quantization.group_size,
+        embedding_bits: args.quantization.embedding_bits,
+        output_dir: files.join("mlx_converted"),
+        policy,
+        ..measuring.settings()?
+    };
+    measuring.cell(&model, &dataset, &settings, &args.out, args.json)
+}
+
+/// Writes the model's files into `folder`.
+pub(crate) fn unpack(folder: &Path) -> Result<ModelSource, CliError> {
+    let folder = folder.join("model");
+    for (name, bytes) in MODEL {
+        write_atomic(&folder.join(name), bytes)?;
+    }
+    Ok(ModelSource { name: NAME.to_owned(), folder, source: format!("embedded {NAME}"), revision: None })
+}
+
+/// Writes the validation set into `folder` and reads it as any other.
+pub(crate) fn validation(folder: &Path) -> Result<Dataset, CliError> {
+    let path = folder.join("validation.jsonl");
+    write_atomic(&path, VALIDATION)?;
+    let labels = ["entailment", "neutral", "contradiction"].map(str::to_owned).to_vec();
+    let spec = DatasetSpec {
+        name: NAME.to_owned(),
+        split: "validation".to_owned(),
+        source: format!("embedded {NAME}"),
+        labels: dataset::manifest::LabelNames::Ordered(labels),
+        ..DatasetSpec::default()
+    };
+    Ok(dataset::load(&spec, &[path])?)
+}

@@ -1,0 +1,113 @@
+//! `doctor`: what this machine and this build can do, tried out on the embedded model.
+
+use std::time::Duration;
+
+use super::demo::{unpack, validation};
+use crate::{
+    cli::{error::CliError, printer::Printer},
+    gate::exit_code,
+    measure::machine::{Machine, cores, load},
+    model::{
+        batch::Batch,
+        config::ModelConfig,
+        tokenizer::{TextEncoder, Truncation},
+    },
+    text,
+    worker::{
+        Launcher, WorkerError,
+        process::ProcessLauncher,
+        protocol::{BackendKind, Loaded, Request, Response, WorkerSpec},
+    },
+};
+
+/// Rows that each arm answers.
+const ROWS: usize = 32;
+
+/// Largest difference between the logits of the two arms that is put down to rounding.
+const TOLERANCE: f32 = 1e-3;
+
+pub(crate) fn doctor(printer: Printer) -> Result<u8, CliError> {
+    printer.result(&machine());
+    let scratch = std::env::temp_dir().join(format!("gatecheck-doctor-{}", std::process::id()));
+    let outcome = arms(&scratch, printer);
+    // Nothing of value is in there.
+    let _ = std::fs::remove_dir_all(&scratch);
+    outcome
+}
+
+fn machine() -> String {
+    let Machine { os, arch, cpu, cores, memory_bytes, virtualised, power } = Machine::read();
+    let virtual_machine = virtualised.map_or("unknown", |yes| if yes { "yes" } else { "no" });
+    let gigabytes = memory_bytes as f64 / 1e9;
+    let load = load().map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
+    let power = power.map(|power| format!("power     {power}\n")).unwrap_or_default();
+    format!(
+        "gatecheck {}\nsystem    {os}, {arch}\ncpu       {cpu}, {cores} cores\nmemory    {gigabytes:.1} GB\n\
+         virtual   {virtual_machine}\nload      {load}\n{power}",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
+    let model = unpack(scratch)?;
+    let dataset = validation(scratch)?;
+    let config = ModelConfig::open(&model.folder)?;
+    let encoder = TextEncoder::open(&model.folder, &config, Truncation::default(), None)?;
+    let texts: Vec<_> =
+        dataset.examples.iter().take(ROWS).map(|row| (row.text.as_str(), row.pair.as_deref())).collect();
+    let rows = encoder.encode(&texts)?;
+    let batch = Batch::new(&rows);
+    let mut kinds = vec![("candle", BackendKind::Candle)];
+    if cfg!(feature = "mlx") {
+        kinds.push(("mlx", BackendKind::Mlx));
+    } else {
+        printer.result("mlx       built without MLX\n");
+    }
+    let mut outputs = Vec::new();
+    for (name, backend) in kinds {
+        let spec = WorkerSpec { backend, folder: model.folder.clone(), threads: cores() };
+        match try_arm(spec, &batch) {
+            Ok((loaded, values, ms)) => {
+                let Loaded { device, execution, library, .. } = loaded;
+                printer.result(&format!(
+                    "{name:9} works: {library}; device {device}, {execution}; {} rows in {ms:.1} ms\n",
+                    batch.rows()
+                ));
+                outputs.push(values);
+            }
+            Err(error) => {
+                printer.result(&format!("{name:9} fails: {error}\n"));
+                return Ok(exit_code::ERROR);
+            }
+        }
+    }
+    Ok(agreement(&outputs, printer))
+}
+
+/// Compares the arms' logits.
+fn agreement(outputs: &[Vec<f32>], printer: Printer) -> u8 {
+    let [candle, mlx] = outputs else { return exit_code::PASS };
+    let difference = candle.iter().zip(mlx).map(|(left, right)| (left - right).abs()).fold(0.0, f32::max);
+    let agrees = difference <= TOLERANCE;
+    let verdict = if agrees { "agree" } else { "DISAGREE" };
+    printer.result(&format!("arms      {verdict}: largest difference of a logit {difference:.1e}\n"));
+    if agrees { exit_code::PASS } else { exit_code::ERROR }
+}
+
+/// Loads an arm in its own process and runs the batch five times. Returns outputs and the fastest time.
+fn try_arm(spec: WorkerSpec, batch: &Batch) -> Result<(Loaded, Vec<f32>, f64), WorkerError> {
+    let program = std::env::current_exe().map_err(WorkerError::Launch)?;
+    let launcher =
+        ProcessLauncher { program, deadline: Duration::from_secs(120), cancel: Default::default() };
+    let mut worker = launcher.launch()?;
+    let unexpected = || WorkerError::Protocol("another answer was due".to_owned());
+    let Response::Loaded(loaded) = worker.call(&Request::Load(spec))? else { return Err(unexpected()) };
+    let (mut outputs, mut fastest) = (Vec::new(), u64::MAX);
+    for _ in 0..5 {
+        let request = Request::Encode { phase: "warm-up".to_owned(), batch: batch.clone() };
+        let Response::Encoded { ns, values, .. } = worker.call(&request)? else { return Err(unexpected()) };
+        fastest = fastest.min(ns);
+        outputs = values;
+    }
+    Ok((loaded, outputs, text::milliseconds(fastest)))
+}

@@ -1,0 +1,229 @@
+//! `run`: measures, judges, reports.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::report::{RECORD, show, with_gates, write_reports};
+use crate::{
+    backend::mock::MockScript,
+    cli::{
+        args::{MeasuringArgs, RunArgs},
+        error::{CliError, unknown},
+        printer::Printer,
+        resolve::{ResolvedDataset, Resolver},
+    },
+    dataset::Dataset,
+    fs::{check_writable, read_text, write_atomic},
+    gate::{self, exit_code},
+    measure::machine::cores,
+    plan::{ModelSource, Settings, arms::ArmKind, plan},
+    record::{Policy, RunRecord, SpeedOn},
+    report::Report,
+    runner,
+    worker::process::ProcessLauncher,
+};
+
+pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
+    let resolver = Resolver::new(&args.config, printer)?;
+    let defaults = resolver.quantization(&args.model);
+    let datasets = match args.dataset.is_empty() {
+        false => args.dataset.clone(),
+        true => resolver.benchmarks(&args.model)?,
+    };
+    if args.data.is_some() && datasets.len() != 1 {
+        return Err(CliError::usage(
+            "`--data` gives the rows of one dataset",
+            "name it with `--dataset`".to_owned(),
+        ));
+    }
+    let arms = arms(&args.arms, args.quantization.bits.or(defaults.bits).unwrap_or(8))?;
+    let policy = with_gates(policy(defaults.max_accuracy_drop, defaults.target_size_mb), &args.gates)?;
+    let mut measuring = Measuring::new(&args.measuring, printer)?;
+    let model = resolver.model(&args.model)?;
+    let mut codes = Vec::new();
+    for name in &datasets {
+        let ResolvedDataset { mut dataset, preprocessing, label_map } =
+            resolver.dataset(name, args.data.as_deref(), args.split.as_deref())?;
+        if let Some(limit) = args.limit {
+            crate::dataset::limit(&mut dataset, usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        let out = out_folder(args.out.as_deref(), &model, &dataset, datasets.len());
+        let settings = Settings {
+            arms: arms.clone(),
+            group_size: args.quantization.group_size.or(defaults.group_size),
+            embedding_bits: args.quantization.embedding_bits,
+            output_dir: args.output_dir.clone(),
+            may_convert: !args.no_convert,
+            label_map,
+            truncation: preprocessing.truncation,
+            max_length: preprocessing.max_length,
+            policy: policy.clone(),
+            ..measuring.settings()?
+        };
+        codes.push(measuring.cell(&model, &dataset, &settings, &out, args.json)?);
+    }
+    Ok(gravest(&codes))
+}
+
+/// The gravest of the cells' exit codes.
+fn gravest(codes: &[u8]) -> u8 {
+    let order = [exit_code::ERROR, exit_code::FAIL, exit_code::INCONCLUSIVE];
+    order.into_iter().find(|code| codes.contains(code)).unwrap_or(exit_code::PASS)
+}
+
+/// The limits unless the command line says otherwise.
+pub(crate) fn policy(max_accuracy_drop: Option<f64>, target_size_mb: Option<f64>) -> Policy {
+    Policy {
+        max_accuracy_drop: max_accuracy_drop.unwrap_or(0.015),
+        min_speedup: 1.2,
+        speed_on: SpeedOn::Accelerator,
+        size_tolerance: 0.1,
+        target_size_mb,
+        max_truncated_share: 0.05,
+        strict: false,
+    }
+}
+
+/// The arms asked for, or baseline and candidate.
+pub(crate) fn arms(words: &[String], bits: u32) -> Result<Vec<ArmKind>, CliError> {
+    if words.is_empty() {
+        let word = if matches!(bits, 16 | 32) { "mlx".to_owned() } else { format!("mlx-q{bits}") };
+        let candidate = ArmKind::parse(&word).ok_or_else(|| {
+            CliError::usage(format!("{bits} bits cannot be packed"), "take 2, 3, 4, 5, 6 or 8".to_owned())
+        })?;
+        return Ok(vec![ArmKind::Candle, candidate]);
+    }
+    if !(2..=3).contains(&words.len()) {
+        return Err(CliError::usage(
+            format!("`--arms` has {}; a run compares two or three", words.len()),
+            "for example `--arms candle,mlx,mlx-q8`".to_owned(),
+        ));
+    }
+    let known: Vec<String> = ["candle", "mlx", "mlx-q2", "mlx-q3", "mlx-q4", "mlx-q5", "mlx-q6", "mlx-q8"]
+        .map(str::to_owned)
+        .into();
+    words.iter().map(|word| ArmKind::parse(word).ok_or_else(|| unknown("arm", word, &known))).collect()
+}
+
+fn out_folder(out: Option<&Path>, model: &ModelSource, dataset: &Dataset, datasets: usize) -> PathBuf {
+    let plain = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c), "-");
+    match out {
+        Some(out) if datasets == 1 => out.to_owned(),
+        Some(out) => out.join(plain(&dataset.name)),
+        None => Path::new("reports").join(format!("{}-{}", plain(&model.name), plain(&dataset.name))),
+    }
+}
+
+/// What cells share: how to measure, and the way to stop.
+pub(crate) struct Measuring {
+    args: MeasuringArgs,
+    printer: Printer,
+    launcher: ProcessLauncher,
+}
+
+impl Measuring {
+    pub(crate) fn new(args: &MeasuringArgs, printer: Printer) -> Result<Self, CliError> {
+        let program = std::env::current_exe().map_err(|error| {
+            CliError::failed(format!("failed to find this program's file: {error}"), None)
+        })?;
+        let cancel = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&cancel);
+        // A second handler in one process is refused; the first one then does the work.
+        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+        let launcher = ProcessLauncher { program, deadline: Duration::from_secs(args.timeout), cancel };
+        Ok(Self { args: args.clone(), printer, launcher })
+    }
+
+    /// Settings with everything that the measuring arguments decide; the rest is the caller's.
+    pub(crate) fn settings(&self) -> Result<Settings, CliError> {
+        let MeasuringArgs { batch_size, threads, seed, latency_queries, timeout: _, mock } = &self.args;
+        let mock = mock.as_deref().map(scripts).transpose()?;
+        Ok(Settings {
+            arms: Vec::new(),
+            group_size: None,
+            embedding_bits: None,
+            output_dir: PathBuf::new(),
+            may_convert: true,
+            label_map: None,
+            truncation: crate::model::tokenizer::Truncation::default(),
+            max_length: None,
+            batch_size: *batch_size,
+            threads: threads.unwrap_or_else(cores),
+            seed: *seed,
+            latency_queries: *latency_queries,
+            policy: policy(None, None),
+            mock,
+        })
+    }
+
+    /// Plans, measures, judges and reports one cell. Returns its exit code.
+    pub(crate) fn cell(
+        &mut self,
+        model: &ModelSource,
+        dataset: &Dataset,
+        settings: &Settings,
+        out: &Path,
+        json: bool,
+    ) -> Result<u8, CliError> {
+        // Before the long run starts.
+        check_writable(out)?;
+        let mut progress = self.printer.progress();
+        let cell = plan(model, dataset, settings, &mut |at| super::convert::show(&mut progress, at));
+        progress.done();
+        let cell = cell?;
+        let arms: Vec<_> = cell.arms.iter().map(|arm| arm.name.as_str()).collect();
+        self.printer.status(&format!(
+            "measuring {} on {} {}: {} examples, arms {}",
+            model.name,
+            dataset.name,
+            dataset.split,
+            cell.inputs.len(),
+            arms.join(", ")
+        ));
+        let record = runner::run(&cell, &self.launcher, &mut progress);
+        drop(cell);
+        progress.done();
+        write_atomic(&out.join(RECORD), &record_bytes(&record)?)?;
+        let report = Report::new(&record, &record.policy);
+        write_reports(out, &report)?;
+        show(&report, json, self.printer)?;
+        self.tell_failures(&record);
+        self.printer.status(&format!("reports are in {}", out.display()));
+        if record.interrupted {
+            let hint = format!("what was measured is in {}", out.display());
+            return Err(CliError::failed("stopped by the user", hint));
+        }
+        debug_assert_eq!(report.exit_code, gate::exit_code::of(report.verdict));
+        Ok(report.exit_code)
+    }
+
+    fn tell_failures(&self, record: &RunRecord) {
+        for arm in &record.arms {
+            if let Some(failure) = &arm.failure {
+                let what =
+                    format!("error: arm `{}` failed in {}: {}", arm.name, failure.phase, failure.message);
+                self.printer.error(&crate::report::view::plain(&what));
+                for line in failure.stderr.lines() {
+                    self.printer.error(&format!("  | {}", crate::report::view::plain(line)));
+                }
+            }
+        }
+    }
+}
+
+fn record_bytes(record: &RunRecord) -> Result<Vec<u8>, CliError> {
+    serde_json::to_vec(record)
+        .map_err(|error| CliError::failed(format!("failed to write the record: {error}"), None))
+}
+
+fn scripts(path: &Path) -> Result<BTreeMap<String, MockScript>, CliError> {
+    serde_json::from_str(&read_text(path)?)
+        .map_err(|error| CliError::usage(format!("`{}` is not a mock script: {error}", path.display()), None))
+}

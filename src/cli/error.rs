@@ -1,0 +1,80 @@
+//! Errors on their way to the user: what happened, why, the way out, and the exit code.
+
+use crate::{gate::exit_code, text};
+
+/// An error that ends the program.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    pub(crate) error: anyhow::Error,
+    pub(crate) hint: Option<String>,
+    pub(crate) exit_code: u8,
+}
+
+impl CliError {
+    /// A mistake on the command line or in the configuration.
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
+        Self { error: anyhow::Error::msg(message.into()), hint: hint.into(), exit_code: exit_code::USAGE }
+    }
+
+    /// Something that could not be done though it was asked for correctly.
+    pub(crate) fn failed(message: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
+        Self { exit_code: exit_code::ERROR, ..Self::usage(message, hint) }
+    }
+
+    /// The lines for standard error. Foreign text cannot play tricks on the terminal.
+    pub(crate) fn lines(&self) -> String {
+        let mut text = format!("error: {}", crate::report::view::plain(&self.error.to_string()));
+        for cause in self.error.chain().skip(1) {
+            text += &format!("\n  caused by: {}", crate::report::view::plain(&cause.to_string()));
+        }
+        if let Some(hint) = &self.hint {
+            let hint: Vec<_> = hint.lines().map(crate::report::view::plain).collect();
+            text += &format!("\n\nhint: {}", hint.join("\n"));
+        }
+        text
+    }
+}
+
+/// Errors that know the way out.
+macro_rules! hinted {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self { hint: error.hint(), error: error.into(), exit_code: exit_code::USAGE }
+            }
+        }
+    )*};
+}
+
+hinted!(
+    crate::config::ConfigFileError,
+    crate::convert::ConvertError,
+    crate::dataset::DatasetError,
+    crate::hub::HubError,
+    crate::plan::PlanError,
+    crate::model::config::ConfigError,
+    crate::model::tokenizer::TokenizerError,
+    crate::model::weights::WeightError,
+);
+
+impl From<crate::fs::FileError> for CliError {
+    fn from(error: crate::fs::FileError) -> Self {
+        Self { error: error.into(), hint: None, exit_code: exit_code::USAGE }
+    }
+}
+
+impl From<crate::report::ReportError> for CliError {
+    fn from(error: crate::report::ReportError) -> Self {
+        Self { error: error.into(), hint: None, exit_code: exit_code::ERROR }
+    }
+}
+
+/// A usage error about an unknown word, with the nearest known one.
+pub(crate) fn unknown(what: &str, word: &str, known: &[String]) -> CliError {
+    let nearest = text::nearest(word, known.iter().map(String::as_str));
+    let hint = match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`? Known are {}", text::list(known, 20)),
+        None => format!("known are {}", text::list(known, 20)),
+    };
+    CliError::usage(format!("there is no {what} `{word}`"), hint)
+}

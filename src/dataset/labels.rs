@@ -1,0 +1,240 @@
+//! Label cells into gold answers.
+
+use std::path::Path;
+
+use super::{DatasetError, DatasetSpec, Example, Gold, Task, load::Cell, manifest::LabelNames};
+
+/// One row, before its label is understood.
+pub(super) struct Row<'a> {
+    pub(super) path: &'a Path,
+    /// Counted from 1.
+    pub(super) row: usize,
+    pub(super) text: String,
+    pub(super) pair: Option<String>,
+    pub(super) label: Cell,
+}
+
+/// What became of the rows.
+pub(super) struct Labelled {
+    pub(super) task: Task,
+    pub(super) names: Vec<String>,
+    pub(super) examples: Vec<Example>,
+    pub(super) dropped: u64,
+}
+
+/// Drops the rows without a label and understands the others.
+pub(super) fn resolve(spec: &DatasetSpec, mut rows: Vec<Row>) -> Result<Labelled, DatasetError> {
+    let all = rows.len();
+    rows.retain(|row| !is_missing(&row.label));
+    let dropped = (all - rows.len()) as u64;
+    if rows.is_empty() {
+        return Err(DatasetError::Unlabelled { name: spec.name.clone(), split: spec.split.clone(), dropped });
+    }
+    let task = spec.task.unwrap_or_else(|| infer_task(spec, &rows));
+    let labels = match (task, &spec.labels) {
+        (Task::Similarity, _) => LabelNames::Unknown,
+        (Task::Classification, LabelNames::Unknown) => infer_names(&rows),
+        (Task::Classification, given) => given.clone(),
+    };
+    let names = labels.names();
+    let examples = rows.into_iter().map(|row| {
+        let gold = match task {
+            Task::Similarity => Gold::Score(score(&row)?),
+            Task::Classification => Gold::Label(class(&row, &labels, &names)?),
+        };
+        Ok(Example { text: row.text, pair: row.pair, gold })
+    });
+    let examples = examples.collect::<Result<_, DatasetError>>()?;
+    Ok(Labelled { task, names, examples, dropped })
+}
+
+/// The Hub writes -1 where a label is kept secret.
+fn is_missing(label: &Cell) -> bool {
+    match label {
+        Cell::Null => true,
+        Cell::Text(text) => matches!(text.trim(), "" | "-1" | "-1.0" | "-"),
+        Cell::Whole(number) => *number == -1,
+        Cell::Real(number) => *number == -1.0,
+        Cell::Other(_) => false,
+    }
+}
+
+/// A number as the label cell writes it.
+fn number(label: &Cell) -> Option<f64> {
+    match label {
+        Cell::Whole(number) => Some(*number as f64),
+        Cell::Real(number) => Some(*number),
+        Cell::Text(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+        Cell::Null | Cell::Other(_) => None,
+    }
+}
+
+/// Scores are numbers of which at least one is not whole, in a dataset without class names.
+fn infer_task(spec: &DatasetSpec, rows: &[Row]) -> Task {
+    let numbers: Option<Vec<_>> = rows.iter().map(|row| number(&row.label)).collect();
+    let fractional = numbers.is_some_and(|numbers| numbers.iter().any(|number| number.fract() != 0.0));
+    if spec.labels == LabelNames::Unknown && fractional { Task::Similarity } else { Task::Classification }
+}
+
+/// Text labels are their own names, in alphabetical order; numbers are named by their digits, which
+/// no model's class is called, so that nobody scores them in the wrong order.
+fn infer_names(rows: &[Row]) -> LabelNames {
+    let whole = |row: &Row| number(&row.label).filter(|number| number.fract() == 0.0);
+    if let Some(numbers) = rows.iter().map(whole).collect::<Option<Vec<_>>>() {
+        let mut numbers: Vec<_> = numbers.into_iter().map(|number| number as i64).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        return LabelNames::Written(numbers.iter().map(|n| (n.to_string(), n.to_string())).collect());
+    }
+    let mut names: Vec<String> = rows.iter().map(|row| written(&row.label)).collect();
+    names.sort();
+    // Written in two ways, a label is still one.
+    names.dedup_by_key(|name| name.to_lowercase());
+    names.sort_by_key(|name| name.to_lowercase());
+    names.dedup_by_key(|name| name.to_lowercase());
+    LabelNames::Ordered(names)
+}
+
+fn score(row: &Row) -> Result<f64, DatasetError> {
+    number(&row.label).filter(|number| number.is_finite()).ok_or_else(|| DatasetError::Type {
+        path: row.path.to_owned(),
+        row: row.row,
+        column: "label".into(),
+        found: format!("`{}`", written(&row.label)),
+        wanted: "a score",
+    })
+}
+
+/// The class of one row, as a position in `names`.
+fn class(row: &Row, labels: &LabelNames, names: &[String]) -> Result<usize, DatasetError> {
+    let text = written(&row.label);
+    let by_name = || names.iter().position(|name| name.to_lowercase() == text.to_lowercase());
+    let found = match labels {
+        LabelNames::Written(pairs) => {
+            let pair = pairs.iter().find(|(written, _)| *written == text);
+            pair.and_then(|(_, name)| names.iter().position(|known| known == name)).or_else(by_name)
+        }
+        LabelNames::Ordered(_) | LabelNames::Unknown => {
+            by_name().or_else(|| text.parse().ok().filter(|position| *position < names.len()))
+        }
+    };
+    found.ok_or_else(|| DatasetError::Label {
+        path: row.path.to_owned(),
+        row: row.row,
+        label: text,
+        known: names.to_vec(),
+    })
+}
+
+/// A label as a name or whole number. pandas turns whole labels into floats when one is missing.
+fn written(label: &Cell) -> String {
+    match label {
+        Cell::Text(text) => text.trim().to_owned(),
+        Cell::Whole(number) => number.to_string(),
+        Cell::Real(number) => number.to_string(),
+        Cell::Null => String::new(),
+        Cell::Other(found) => found.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NLI: [&str; 3] = ["entailment", "neutral", "contradiction"];
+
+    fn run(spec: &DatasetSpec, labels: &[Cell]) -> Result<Labelled, DatasetError> {
+        let rows = labels.iter().enumerate().map(|(position, label)| Row {
+            path: Path::new("d.jsonl"),
+            row: position + 1,
+            text: "t".into(),
+            pair: None,
+            label: label.clone(),
+        });
+        resolve(spec, rows.collect())
+    }
+
+    fn named() -> DatasetSpec {
+        let names = NLI.iter().map(|name| (*name).to_owned()).collect();
+        DatasetSpec { labels: LabelNames::Ordered(names), ..DatasetSpec::default() }
+    }
+
+    fn golds(labelled: &Labelled) -> Vec<usize> {
+        let golds = labelled.examples.iter().map(|example| match example.gold {
+            Gold::Label(class) => class,
+            Gold::Score(score) => panic!("score {score}"),
+        });
+        golds.collect()
+    }
+
+    fn text(text: &str) -> Cell {
+        Cell::Text(text.into())
+    }
+
+    #[test]
+    fn numbers_names_and_gaps() {
+        let cells = [
+            Cell::Whole(2),
+            Cell::Null,
+            text("ENTAILMENT"),
+            Cell::Whole(-1),
+            text(""),
+            text("1"),
+            Cell::Real(2.0),
+        ];
+        let labelled = run(&named(), &cells).unwrap();
+        assert_eq!(golds(&labelled), [2, 0, 1, 2]);
+        assert_eq!((labelled.dropped, labelled.task), (3, Task::Classification));
+    }
+
+    #[test]
+    fn unknown_labels_name_row_and_value() {
+        let error = run(&named(), &[Cell::Whole(0), text("nutral")]).err().unwrap();
+        let expected = "row 2 of `d.jsonl` has the unknown label `nutral`; known are \
+                        `entailment`, `neutral` and `contradiction`";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.hint().unwrap(), "did you mean `neutral`?");
+        for cell in [Cell::Whole(3), Cell::Whole(-2), Cell::Real(0.5)] {
+            assert!(matches!(run(&named(), &[cell]), Err(DatasetError::Label { .. })));
+        }
+    }
+
+    #[test]
+    fn written_values_have_names() {
+        let pairs = [("1", "World"), ("2", "Sports"), ("4", "World")];
+        let pairs = pairs.map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec();
+        let spec = DatasetSpec { labels: LabelNames::Written(pairs), ..DatasetSpec::default() };
+        let labelled = run(&spec, &[Cell::Whole(2), Cell::Whole(4), text("world")]).unwrap();
+        assert_eq!((golds(&labelled), labelled.names.len()), (vec![1, 0, 0], 2));
+        assert!(run(&spec, &[Cell::Whole(0)]).is_err());
+    }
+
+    #[test]
+    fn names_are_inferred_from_text() {
+        let labelled = run(&DatasetSpec::default(), &[text("b"), text("A"), text("B"), text("a")]).unwrap();
+        assert_eq!(labelled.names, ["A", "B"]);
+        assert_eq!(golds(&labelled), [1, 0, 1, 0]);
+        let numbers = run(&DatasetSpec::default(), &[Cell::Whole(1), Cell::Whole(0)]).unwrap();
+        assert_eq!((numbers.names.as_slice(), golds(&numbers)), (&["0".into(), "1".into()][..], vec![1, 0]));
+    }
+
+    #[test]
+    fn fractions_are_scores() {
+        let labelled =
+            run(&DatasetSpec::default(), &[Cell::Whole(5), text("2.5"), Cell::Real(-1.0)]).unwrap();
+        assert_eq!((labelled.task, labelled.dropped), (Task::Similarity, 1));
+        assert_eq!(labelled.examples[1].gold, Gold::Score(2.5));
+        let spec = DatasetSpec { task: Some(Task::Similarity), ..DatasetSpec::default() };
+        let error = run(&spec, &[Cell::Whole(5), text("high")]).err().unwrap();
+        assert_eq!(error.to_string(), "row 2 of `d.jsonl` has `high` in column `label`, not a score");
+        assert!(run(&spec, &[text("inf")]).is_err());
+    }
+
+    #[test]
+    fn a_split_without_labels_says_so() {
+        let spec = DatasetSpec { name: "glue".into(), split: "test".into(), ..named() };
+        let error = run(&spec, &[Cell::Whole(-1), Cell::Null]).err().unwrap();
+        assert_eq!(error.to_string(), "none of the 2 rows of dataset `glue`, split `test`, carries a label");
+        assert!(error.hint().unwrap().contains("validation"));
+    }
+}

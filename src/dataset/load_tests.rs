@@ -1,0 +1,145 @@
+use std::path::PathBuf;
+
+use polars::prelude::{Column, NamedFrom, ParquetWriter, Series};
+
+use super::*;
+use crate::dataset::{Gold, Task, manifest::LabelNames};
+
+fn spec() -> DatasetSpec {
+    let names = ["entailment", "neutral", "contradiction"];
+    let labels = LabelNames::Ordered(names.iter().map(|name| (*name).to_owned()).collect());
+    DatasetSpec { name: "nli".into(), labels, ..DatasetSpec::default() }
+}
+
+/// Loads a file of this name and content, and replaces the folder in an error by nothing.
+fn load_as(name: &str, content: impl AsRef<[u8]>, spec: &DatasetSpec) -> Result<Dataset, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    let prefix = format!("{}/", folder.path().display());
+    load(spec, &[path]).map_err(|error| error.to_string().replace(&prefix, ""))
+}
+
+fn rows(dataset: &Dataset) -> Vec<(&str, Option<&str>, Gold)> {
+    let rows = dataset.examples.iter();
+    rows.map(|example| (example.text.as_str(), example.pair.as_deref(), example.gold)).collect()
+}
+
+#[test]
+fn four_formats_agree() {
+    let jsonl = "{\"premise\": \"a, \\\"b\\\"\", \"hypothesis\": \"1\", \"label\": 0, \"idx\": 0}\n\
+                 {\"premise\": \"é\", \"hypothesis\": \"d\", \"label\": -1, \"idx\": 1}\n\n\
+                 {\"premise\": \"e\", \"hypothesis\": \"f\", \"label\": 2, \"idx\": 2}\n";
+    let csv = "premise,hypothesis,label,idx\n\"a, \"\"b\"\"\",1,entailment,0\né,d,,1\ne,f,2,2\n";
+    let tsv = "premise\thypothesis\tlabel\r\na, \"b\"\t1\t0\r\né\td\t-\r\ne\tf\tContradiction\r\n";
+    let expected = vec![("a, \"b\"", Some("1"), Gold::Label(0)), ("e", Some("f"), Gold::Label(2))];
+    for (name, content) in [("d.jsonl", jsonl), ("d.csv", csv), ("d.tsv", tsv), ("d.JSON", jsonl)] {
+        let dataset = load_as(name, content, &spec()).unwrap();
+        assert_eq!(rows(&dataset), expected, "{name}");
+        assert_eq!((dataset.dropped_without_label, dataset.task), (1, Task::Classification), "{name}");
+        assert_eq!(dataset.sha256, fs::sha256(content.as_bytes()));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let shards = [parquet_file(folder.path(), "0.parquet"), parquet_file(folder.path(), "1.parquet")];
+    let dataset = load(&spec(), &shards[..1]).unwrap();
+    assert_eq!(rows(&dataset), expected);
+    let both = load(&spec(), &shards).unwrap();
+    assert_eq!((both.examples.len(), both.dropped_without_label), (4, 2));
+    assert_ne!(both.sha256, dataset.sha256);
+}
+
+fn parquet_file(folder: &Path, name: &str) -> PathBuf {
+    let column = |name: &str, values: &[&str]| Column::from(Series::new(name.into(), values));
+    let labels = Column::from(Series::new("label".into(), [0i64, -1, 2]));
+    let columns = vec![
+        column("premise", &["a, \"b\"", "é", "e"]),
+        column("hypothesis", &["1", "d", "f"]),
+        labels,
+        column("unused", &["", "", ""]),
+    ];
+    let path = folder.join(name);
+    let mut frame = DataFrame::new(3, columns).unwrap();
+    ParquetWriter::new(File::create(&path).unwrap()).finish(&mut frame).unwrap();
+    path
+}
+
+#[test]
+fn scores_may_start_whole_and_become_fractions_late() {
+    let mut lines: String = (0..500)
+        .map(|i| format!("{{\"sentence1\": \"a\", \"sentence2\": \"b\", \"label\": {}}}\n", i % 5))
+        .collect();
+    lines.push_str("{\"sentence1\": \"a\", \"sentence2\": \"b\", \"label\": 2.5}\n");
+    let dataset = load_as("d.jsonl", lines, &DatasetSpec::default()).unwrap();
+    assert_eq!(dataset.task, Task::Similarity);
+    assert_eq!(dataset.examples[500].gold, Gold::Score(2.5));
+    assert_eq!(dataset.examples[1].gold, Gold::Score(1.0));
+    assert_eq!(dataset.label_names, Vec::<String>::new());
+}
+
+#[test]
+fn mixed_labels_are_read_or_refused_never_lost() {
+    for lines in [
+        ["1", "\"contradiction\"", "null", "\"0\""],
+        ["\"neutral\"", "2", "-1", "0"],
+        ["1", "2.0", "null", "0"],
+    ] {
+        let content: String =
+            lines.iter().map(|label| format!("{{\"text\": \"t\", \"label\": {label}}}\n")).collect();
+        match load_as("d.jsonl", &content, &spec()) {
+            Ok(dataset) => {
+                let golds: Vec<_> = dataset.examples.iter().map(|example| example.gold).collect();
+                assert_eq!(golds, [Gold::Label(1), Gold::Label(2), Gold::Label(0)], "{content}");
+            }
+            Err(message) => assert!(message.contains("row "), "{message}"),
+        }
+    }
+}
+
+#[test]
+fn malformed_lines_are_numbered() {
+    let good = "{\"text\": \"t\", \"label\": 1}\n";
+    let message =
+        load_as("d.jsonl", format!("{good}{good}{{\"text\": \"t\", \n{good}"), &spec()).unwrap_err();
+    assert!(message.starts_with("line 3 of `d.jsonl` is malformed: EOF while parsing"), "{message}");
+    let message = load_as("d.csv", "text,label\na,1\nb\n", &spec()).unwrap_err();
+    assert_eq!(message, "line 3 of `d.csv` is malformed: 1 fields, the header has 2");
+    let message = load_as("d.jsonl", b"{\"text\": \"\xff\", \"label\": 1}\n", &spec()).unwrap_err();
+    assert_eq!(message, "`d.jsonl` is not UTF-8 at line 1");
+}
+
+#[test]
+fn missing_and_wrong_texts_name_the_row() {
+    let content = "{\"text\": \"t\", \"label\": 1}\n{\"text\": null, \"label\": 1}\n";
+    let message = load_as("d.jsonl", content, &spec()).unwrap_err();
+    assert_eq!(message, "row 2 of `d.jsonl` has no text in column `text`");
+    let content = "{\"text\": \"t\", \"label\": 1}\n{\"label\": 1}\n";
+    assert_eq!(load_as("d.jsonl", content, &spec()).unwrap_err(), message);
+    let message = load_as("d.csv", "text,label\nt,1\n,1\n", &spec()).unwrap_err();
+    assert_eq!(message, "row 2 of `d.csv` has no text in column `text`");
+    let content = "{\"text\": [\"t\"], \"label\": 1}\n";
+    let message = load_as("d.jsonl", content, &spec()).unwrap_err();
+    assert!(message.starts_with("row 1 of `d.jsonl` has a value of type list"), "{message}");
+}
+
+#[test]
+fn files_that_are_none() {
+    assert_eq!(load_as("d.jsonl", "\n \n", &spec()).unwrap_err(), "`d.jsonl` has no rows");
+    assert_eq!(load_as("d.csv", "text,label\n", &spec()).unwrap_err(), "`d.csv` has no rows");
+    let message = load_as("d.xlsx", "x", &spec()).unwrap_err();
+    assert_eq!(message, "`d.xlsx` is no dataset file that gatecheck can read");
+    let message = load_as("d.parquet", "not parquet", &spec()).unwrap_err();
+    assert_eq!(message, "failed to parse `d.parquet`");
+    for name in ["/nonexistent.jsonl", "/nonexistent.parquet", "/nonexistent"] {
+        let error = load(&spec(), &[name.into()]).unwrap_err();
+        assert!(matches!(error, DatasetError::File(_)), "{name}: {error}");
+    }
+    assert_eq!(load(&spec(), &[]).unwrap_err().to_string(), "dataset `nli` has no files");
+}
+
+#[test]
+fn a_column_may_be_missing_from_the_first_lines() {
+    let mut content = "{\"text\": \"t\"}\n".repeat(300);
+    content.push_str("{\"text\": \"u\", \"label\": 1}\n");
+    let dataset = load_as("d.jsonl", content, &spec()).unwrap();
+    assert_eq!((dataset.examples.len(), dataset.dropped_without_label), (1, 300));
+}

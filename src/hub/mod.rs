@@ -1,0 +1,22 @@
+//! Models and datasets from the Hugging Face Hub, through the cache that Python uses.
+//!
+//! [`Hub::model_snapshot`] and [`Hub::dataset_files`] take everything from one commit. Nothing that
+//! is downloaded is trusted: no pickles, no code, no file name that leaves its folder.
+
+mod dataset;
+pub mod download;
+mod error;
+mod model;
+mod names;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    dataset::DatasetFiles,
+    download::{Hub, Progress},
+    error::HubError,
+    model::Snapshot,
+    settings::HubSettings,
+};

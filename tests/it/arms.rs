@@ -1,0 +1,65 @@
+//! Loading models, one test at a time.
+
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+#[cfg(feature = "mlx")]
+use gatecheck::backend::mlx::{Execution, MlxBackend};
+use gatecheck::backend::{Backend, BackendError, LoadOptions, candle::CandleBackend};
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// An arm, or why it cannot be loaded.
+pub(crate) type Loaded = Result<Box<dyn Backend>, BackendError>;
+
+/// The right to run models. MLX is not thread-safe, and OpenBLAS has one number of threads for the
+/// whole process, which each arm sets; in production every arm has a process of its own.
+pub(crate) struct Turn(#[expect(dead_code, reason = "held until dropped")] MutexGuard<'static, ()>);
+
+impl Turn {
+    /// Waits for all other tests that run models.
+    pub(crate) fn take() -> Self {
+        // A failed test leaves the mutex poisoned, and nothing half done behind it.
+        Self(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The baseline with so many threads.
+    pub(crate) fn candle(&self, folder: &Path, threads: usize) -> Result<CandleBackend, BackendError> {
+        CandleBackend::load(&LoadOptions { folder: folder.to_owned(), threads })
+    }
+
+    /// MLX as it runs on a CPU.
+    #[cfg(feature = "mlx")]
+    pub(crate) fn mlx(&self, folder: &Path) -> Result<MlxBackend, BackendError> {
+        on_cpu();
+        MlxBackend::load(&LoadOptions { folder: folder.to_owned(), threads: 1 })
+    }
+
+    /// MLX on the CPU, executed as told.
+    #[cfg(feature = "mlx")]
+    pub(crate) fn mlx_as(&self, folder: &Path, execution: Execution) -> Result<MlxBackend, BackendError> {
+        on_cpu();
+        MlxBackend::load_as(&LoadOptions { folder: folder.to_owned(), threads: 1 }, execution)
+    }
+
+    /// Every arm of this build, by name.
+    pub(crate) fn all(&self, folder: &Path) -> Vec<(&'static str, Loaded)> {
+        fn boxed<B: Backend + 'static>(arm: Result<B, BackendError>) -> Loaded {
+            arm.map(|arm| Box::new(arm) as Box<dyn Backend>)
+        }
+        let baseline = [("candle", boxed(self.candle(folder, 1)))];
+        #[cfg(feature = "mlx")]
+        let candidate = [("mlx", boxed(self.mlx(folder)))];
+        #[cfg(not(feature = "mlx"))]
+        let candidate = [];
+        baseline.into_iter().chain(candidate).collect()
+    }
+}
+
+/// The tolerances of these tests are those of 32-bit floats on a CPU.
+#[cfg(feature = "mlx")]
+fn on_cpu() {
+    mlx_rs::Device::set_default(&mlx_rs::Device::cpu());
+}

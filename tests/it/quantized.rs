@@ -1,0 +1,144 @@
+//! Artefacts as MLX runs them, from the conversion of golden models.
+
+use std::path::Path;
+
+use gatecheck::{
+    backend::{
+        Backend, Trace,
+        mlx::{Execution, MlxBackend},
+    },
+    convert::{Recipe, Request, convert},
+    quant::Float,
+};
+use mlx_rs::Dtype;
+
+use crate::{
+    arms::Turn,
+    golden::Golden,
+    within::{IMPLEMENTATION, KERNEL, SUMMATION, Within, check_trace},
+};
+
+/// Unpacked at load, multiplied as floats: what a CPU does.
+const DEQUANTIZED: Execution = Execution { dequantize: true, dtype: Some(Dtype::Float32) };
+/// Multiplied as packed, in 32 bits.
+const PACKED: Execution = Execution { dequantize: false, dtype: Some(Dtype::Float32) };
+/// As packed, in the type that is stored: what a GPU does.
+const STORED: Execution = Execution { dequantize: false, dtype: None };
+
+/// Every matrix of this one can be packed in groups of 32.
+const BLOCKS: &str = "bert/classifier-blocks";
+
+/// Largest difference of a state or output of [`BLOCKS`] to the float reference. Its logits are within ±6, and
+/// its weights are as random as can be: real models lose less.
+const LOSS_OF_8_BITS: u32 = 200_000;
+/// Largest difference of a state, when two layers run in floats of 16 bits.
+const LOSS_OF_FLOAT16: u32 = 20_000;
+/// As [`LOSS_OF_FLOAT16`], with three bits less.
+const LOSS_OF_BFLOAT16: u32 = 100_000;
+
+fn converted(golden: &Golden, folder: &Path, recipe: Recipe) -> std::path::PathBuf {
+    convert(&Request::new(&golden.folder, "tiny", folder, recipe), &mut |_| {}).unwrap().folder
+}
+
+fn eight_bits() -> Recipe {
+    Recipe::new(8, Some(32), None, None).unwrap()
+}
+
+#[test]
+fn packed_and_unpacked_weights_agree() {
+    let (turn, golden) = (Turn::take(), Golden::open(BLOCKS));
+    let folder = tempfile::tempdir().unwrap();
+    // With scales of 16 bits every unpacked weight is exact, and both ways may give the very same bits.
+    for (bits, scales) in [(4, Float::Float16), (8, Float::Float16), (4, Float::Float32), (8, Float::Float32)]
+    {
+        let recipe = Recipe::new(bits, Some(32), None, Some(scales)).unwrap();
+        let folder = folder.path().join(scales.name());
+        let artefact = converted(&golden, &folder, recipe);
+        let trace = |backend: &mut MlxBackend| backend.trace(&golden.batch()).unwrap();
+        let mut unpacked = turn.mlx_as(&artefact, DEQUANTIZED).unwrap();
+        let mut packed = turn.mlx_as(&artefact, PACKED).unwrap();
+        assert_eq!(unpacked.facts().execution, "dequantized");
+        assert_eq!(packed.facts().execution, "quantized");
+        match check_trace::<KERNEL>(&trace(&mut unpacked), &trace(&mut packed)) {
+            Ok(worst) => {
+                println!("{bits} bits, scales of {}, packed and unpacked: within {worst:.1e}", scales.name())
+            }
+            Err(message) => panic!("{bits} bits: {message}"),
+        }
+    }
+}
+
+#[test]
+fn eight_bits_stay_near_the_float_reference() {
+    let (turn, golden) = (Turn::take(), Golden::open(BLOCKS));
+    let folder = tempfile::tempdir().unwrap();
+    let artefact = converted(&golden, folder.path(), eight_bits());
+    for execution in [DEQUANTIZED, PACKED, STORED] {
+        let mut backend = turn.mlx_as(&artefact, execution).unwrap();
+        let found = backend.trace(&golden.batch()).unwrap();
+        match check_trace::<LOSS_OF_8_BITS>(&golden.expected, &found) {
+            Ok(worst) => println!("8 bits, {execution:?}: within {worst:.1e}"),
+            Err(message) => panic!("{execution:?}: {message}"),
+        }
+        // Quantization does change something; with no change at all the float weights were run.
+        let (found, expected) = (found.outputs.concat(), golden.expected.outputs.concat());
+        assert!(Within::<KERNEL>(&found) != Within(&expected), "{execution:?}");
+    }
+}
+
+#[test]
+fn an_unquantized_artefact_is_the_model() {
+    let turn = Turn::take();
+    for golden in Golden::all() {
+        let folder = tempfile::tempdir().unwrap();
+        let artefact = converted(&golden, folder.path(), Recipe::try_from(32).unwrap());
+        for (arm, backend) in turn.all(&artefact) {
+            let found = backend.unwrap().trace(&golden.batch()).unwrap();
+            check_trace::<IMPLEMENTATION>(&golden.expected, &found)
+                .unwrap_or_else(|message| panic!("{} on {arm}: {message}", golden.name));
+        }
+    }
+}
+
+#[test]
+fn models_in_half_precision_run_in_it() {
+    let turn = Turn::take();
+    type Check = fn(&Trace, &Trace) -> Result<f32, String>;
+    let models: [(_, _, Check); 2] = [
+        ("bert/classifier-half", "float16", check_trace::<LOSS_OF_FLOAT16>),
+        ("bert/embedding-cls", "bfloat16", check_trace::<LOSS_OF_BFLOAT16>),
+    ];
+    for (place, execution, check) in models {
+        let golden = Golden::open(place);
+        let mut backend = turn.mlx_as(&golden.folder, STORED).unwrap();
+        assert_eq!(backend.facts().execution, execution);
+        let found = backend.trace(&golden.batch()).unwrap();
+        match check(&golden.expected, &found) {
+            Ok(worst) => println!("{execution}: within {worst:.1e}"),
+            Err(message) => panic!("{execution}: {message}"),
+        }
+    }
+}
+
+#[test]
+fn a_quantized_batch_equals_its_rows() {
+    let (turn, golden) = (Turn::take(), Golden::open(BLOCKS));
+    let folder = tempfile::tempdir().unwrap();
+    let artefact = converted(&golden, folder.path(), eight_bits());
+    for execution in [DEQUANTIZED, PACKED] {
+        let mut backend = turn.mlx_as(&artefact, execution).unwrap();
+        let batched = backend.encode(&golden.batch()).unwrap().concat();
+        let single = |row| backend.encode(&gatecheck::model::batch::Batch::new([row])).unwrap().remove(0);
+        let singles: Vec<f32> = golden.rows.iter().flat_map(single).collect();
+        assert!(Within::<SUMMATION>(&batched) == Within(&singles), "{execution:?}");
+    }
+}
+
+#[test]
+fn the_baseline_refuses_an_artefact() {
+    let (turn, golden) = (Turn::take(), Golden::open(BLOCKS));
+    let folder = tempfile::tempdir().unwrap();
+    let artefact = converted(&golden, folder.path(), eight_bits());
+    let error = turn.candle(&artefact, 1).err().unwrap().to_string();
+    assert!(error.ends_with("is quantized; the candle arm runs original weights only"), "{error}");
+}
