@@ -5,6 +5,8 @@
 
 mod attention;
 mod bert;
+#[doc(hidden)]
+pub mod cases;
 mod elementwise;
 mod embeddings;
 mod gemm;

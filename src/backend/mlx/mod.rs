@@ -133,8 +133,8 @@ impl MlxBackend {
             }
             _ => Vec::new(),
         };
-        let (tables, dtype) = (Tables::of(&config), loader.dtype());
-        Ok(Self { encoder, output, tables, dtype, facts, threads: options.threads, streams })
+        let (tables, threads) = (Tables::of(&config), options.threads);
+        Ok(Self { encoder, output, tables, dtype: loader.dtype(), facts, threads, streams })
     }
 
     /// All rows in one graph on the default stream.

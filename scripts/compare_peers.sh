@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+#
+# Times both arms beside PyTorch, ONNX Runtime, candle-transformers and Python MLX, alternately and on
+# the same batches. Nothing else needs this: no build, no test.
+#
+#   scripts/compare_peers.sh MODEL [--threads N] [--rounds N] [--dataset FILE.jsonl [--limit N]]
+#
+# PEERS_PYTHON  a Python that has torch, transformers, onnx, onnxruntime and mlx; by default a fresh
+#               environment in a temporary folder, filled from PyPI and deleted at the end
+# MLX_PRELOAD   a BLAS for Python MLX, whose wheel brings a slow one on Linux, such as
+#               /usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.so.0
+
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+python=${PEERS_PYTHON:-}
+if [[ -z $python ]]; then
+  environment=$(mktemp -d)
+  trap 'rm -rf -- "$environment"' EXIT
+  python3 -m venv "$environment"
+  python=$environment/bin/python
+  mlx=mlx
+  [[ $(uname -s) == Darwin ]] || mlx='mlx[cpu]'
+  "$python" -m pip install --quiet torch==2.15.0 transformers==5.23.0 onnx onnxruntime==1.31.1 "$mlx==0.32.2"
+fi
+cd -- "$here/.."
+cargo build --quiet --release --example arm_times
+"$python" "$here/compare_peers.py" --arms "${CARGO_TARGET_DIR:-target}/release/examples/arm_times" "$@"
