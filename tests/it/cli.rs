@@ -85,7 +85,6 @@ fn doctor_tells_of_the_machine() {
 }
 
 #[test]
-#[ignore = "until the embedded model is there"]
 fn doctor_tries_every_arm() {
     let output = Place::new().gatecheck("doctor");
     assert_eq!(output.code, 0, "{}", output.stderr);
@@ -93,7 +92,6 @@ fn doctor_tries_every_arm() {
 }
 
 #[test]
-#[ignore = "until the embedded model is there"]
 fn demo_needs_nothing_but_the_program() {
     let place = Place::new();
     let output = place.gatecheck("demo --limit 30 --latency-queries 3 --threads 1");
