@@ -144,7 +144,9 @@ impl Resolver {
         split: Option<&str>,
     ) -> Result<ResolvedDataset, CliError> {
         let Some(entry) = self.config.dataset(word) else { return self.file(word, data, split) };
-        let split = entry.split(split.unwrap_or_else(|| entry.default_split()));
+        // Rows from a file are of the split that the file is named after, unless the user says which.
+        let stem = data.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+        let split = entry.split(split.or(stem.as_deref()).unwrap_or_else(|| entry.default_split()));
         let local = match (data, entry.provider) {
             (Some(path), _) => Some(path.to_owned()),
             (None, Provider::Local) => Some(PathBuf::from(&entry.name)),
