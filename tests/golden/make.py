@@ -15,6 +15,7 @@ SCRIPTS = {
     "albert": "make_albert",
     "bert": "make_bert",
     "camembert": "make_roberta",
+    "deberta-v2": "make_deberta_v2",
     "distilbert": "make_distilbert",
     "electra": "make_electra",
     "mpnet": "make_mpnet",
