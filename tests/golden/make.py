@@ -18,6 +18,8 @@ SCRIPTS = {
     "deberta-v2": "make_deberta_v2",
     "distilbert": "make_distilbert",
     "electra": "make_electra",
+    "mobilebert": "make_mobilebert",
+    "modernbert": "make_modernbert",
     "mpnet": "make_mpnet",
     "roberta": "make_roberta",
     "xlm-roberta": "make_roberta",
