@@ -120,11 +120,11 @@ impl TextEncoder {
         };
         let mut tokenizer = Tokenizer::from_file(&path).map_err(malformed)?;
         let tokens = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
-        if tokens > config.vocabulary() {
-            return Err(TokenizerError::Vocabulary { tokens, rows: config.vocabulary() });
+        if tokens > config.limits.vocabulary {
+            return Err(TokenizerError::Vocabulary { tokens, rows: config.limits.vocabulary });
         }
         let limits =
-            [Some(config.position_limit()), model_max_length(folder), config.sentence_limit, max_length];
+            [Some(config.limits.positions), model_max_length(folder), config.sentence_limit, max_length];
         let limit = limits.into_iter().flatten().min().unwrap_or(usize::MAX);
         let special = tokenizer.get_post_processor().map_or(0, |post| {
             use tokenizers::PostProcessor;
@@ -146,7 +146,7 @@ impl TextEncoder {
                 ..TruncationParams::default()
             }))
             .map_err(malformed)?;
-        Ok(Self { tokenizer, max_length: limit, token_types: config.uses_token_types() })
+        Ok(Self { tokenizer, max_length: limit, token_types: config.limits.token_types > 1 })
     }
 
     /// The limit in tokens.

@@ -114,7 +114,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
 fn task(dataset: &Dataset, original: &Original, model: &ModelSource) -> Result<Task, PlanError> {
     let folder = || model.folder.clone();
     match (dataset.task, &original.config.head) {
-        (dataset::Task::Classification, Some(Head::Classification)) => Ok(Task::Classification),
+        (dataset::Task::Classification, Some(Head::Classification(_))) => Ok(Task::Classification),
         (dataset::Task::Classification, _) => Err(ConfigError::NoClassifier { folder: folder() }.into()),
         (dataset::Task::Similarity, Some(Head::Embedding(_))) => Ok(Task::Similarity),
         (dataset::Task::Similarity, _) => Err(ConfigError::NoPooling { folder: folder() }.into()),
