@@ -47,6 +47,7 @@ class Architecture:
     one_by_one: bool = False
     # Changes what the random rows may not be: such as ids that mean padding.
     adjust_rows: Callable = lambda rows, config: None
+    folder: Path | None = None
 
     def start(self, root):
         """Makes the folder empty."""
@@ -65,13 +66,14 @@ class Architecture:
         spread=SPREAD,
         options={},
         rename=str,
+        copies={},
         extra={},
         rewrite_config=None,
     ):
         """Makes one model: with `labels` a classifier, with `modules` an embedding.
 
-        `options` are arguments of the model's class, `rename` and `extra` change the names in the file
-        and add tensors, `rewrite_config` changes what `config.json` says.
+        `options` are arguments of the model's class, `rename` changes the names in the file, `copies`
+        (new name: name) and `extra` add tensors, `rewrite_config` changes what `config.json` says.
         """
         torch.manual_seed(seed)
         config = self.config(**sizes)
@@ -96,13 +98,13 @@ class Architecture:
             entries = json.loads((folder / "config.json").read_text())
             write(folder / "config.json", rewrite_config(entries) or entries)
         tensors = {rename(key): value.to(dtype).contiguous() for key, value in stored(model).items()}
+        tensors |= {copy: tensors[name].clone() for copy, name in copies.items()}
         save_file({**tensors, **extra}, folder / "model.safetensors", metadata={"format": "pt"})
         if modules:
             write_modules(folder, modules, config.max_position_embeddings - 2, write)
 
         stages, outputs = self.run(model, rows, modules)
         assert all(states.abs().max() < LARGEST_STATE for _, states in stages), (name, largest(stages))
-        print(name, largest(stages))
         # The reference itself must not depend on padding.
         for index, row in enumerate(rows):
             _, alone = self.run(model, [row], modules)

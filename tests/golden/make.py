@@ -13,6 +13,7 @@ from pathlib import Path
 
 SCRIPTS = {
     "albert": "make_albert",
+    "bart": "make_bart",
     "bert": "make_bert",
     "camembert": "make_roberta",
     "deberta-v2": "make_deberta_v2",

@@ -36,9 +36,9 @@ def make(_, root):
         seed=402,
         sizes=dict(
             embedding_size=32, hidden_size=64, num_attention_heads=4, num_hidden_layers=2, intermediate_size=32,
-            vocab_size=40, max_position_embeddings=9,
+            vocab_size=40, max_position_embeddings=7,
         ),
-        lengths=[3, 9],
+        lengths=[2, 7],
         dtype=torch.float16,
         labels=TWO,
     )

@@ -28,9 +28,9 @@ def make(_, root):
         seed=302,
         sizes=dict(
             embedding_size=32, hidden_size=64, num_attention_heads=4, num_hidden_layers=2, intermediate_size=32,
-            vocab_size=40, max_position_embeddings=9,
+            vocab_size=40, max_position_embeddings=7,
         ),
-        lengths=[3, 9],
+        lengths=[2, 7],
         dtype=torch.float16,
         labels=TWO,
     )
@@ -47,7 +47,10 @@ def make(_, root):
         labels=TWO,
         extra={
             "electra.embeddings.position_ids": torch.arange(14).unsqueeze(0),
-            **unused({"discriminator_predictions.dense.weight": [18, 18], "discriminator_predictions.dense.bias": [18]}),
+            **unused({
+                "discriminator_predictions.dense.weight": [18, 18],
+                "discriminator_predictions.dense.bias": [18],
+            }),
         },
     )
     # Without the `electra.` before each name.
@@ -59,5 +62,6 @@ def make(_, root):
             vocab_size=44, max_position_embeddings=16,
         ),
         lengths=[5, 16, 2],
+        dtype=torch.float16,
         modules=[Pooling("mean"), Normalize()],
     )

@@ -37,6 +37,7 @@ def make(_, root):
         ),
         spread=0.15,
         lengths=[5, 15, 1],
+        dtype=torch.bfloat16,
         labels=THREE,
         extra={
             "mobilebert.embeddings.position_ids": torch.arange(15).unsqueeze(0),
@@ -55,10 +56,10 @@ def make(_, root):
         sizes=dict(
             embedding_size=32, hidden_size=64, intra_bottleneck_size=32, num_attention_heads=2,
             num_hidden_layers=2, intermediate_size=32, num_feedforward_networks=2, vocab_size=40,
-            max_position_embeddings=9,
+            max_position_embeddings=7,
         ),
         spread=0.15,
-        lengths=[3, 9],
+        lengths=[2, 7],
         dtype=torch.float16,
         labels=TWO,
     )
@@ -74,7 +75,6 @@ def make(_, root):
             classifier_activation=False, vocab_size=33, max_position_embeddings=12, type_vocab_size=1,
         ),
         lengths=[4, 12, 1],
-        dtype=torch.bfloat16,
         labels=TWO,
     )
     # No bottleneck and no trigrams; embeddings as wide as the states are not transformed, though the

@@ -70,7 +70,7 @@ def make(_, root):
             max_position_embeddings=12, local_attention=4, **IDS,
         ),
         spread=SPREAD,
-        lengths=[3, 9],
+        lengths=[2, 8],
         dtype=torch.float16,
         labels=TWO,
     )

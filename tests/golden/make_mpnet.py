@@ -39,9 +39,9 @@ def make(_, root):
         seed=502,
         sizes=dict(
             hidden_size=64, num_attention_heads=2, num_hidden_layers=2, intermediate_size=32,
-            layer_norm_eps=1e-5, vocab_size=40, max_position_embeddings=11,
+            layer_norm_eps=1e-5, vocab_size=40, max_position_embeddings=9,
         ),
-        lengths=[3, 9],
+        lengths=[2, 7],
         dtype=torch.float16,
         labels=TWO,
     )
@@ -67,5 +67,6 @@ def make(_, root):
             layer_norm_eps=1e-5, vocab_size=44, max_position_embeddings=20,
         ),
         lengths=[5, 18, 2],
+        dtype=torch.float16,
         modules=[Pooling("mean"), Normalize()],
     )

@@ -59,6 +59,7 @@ def roberta(arch):
             vocab_size=44, max_position_embeddings=20, type_vocab_size=1,
         ),
         lengths=[5, 18, 2],
+        dtype=torch.float16,
         modules=[Pooling("mean"), Normalize()],
         rename="roberta.".__add__,
         extra=unused({"lm_head.bias": [44], "lm_head.layer_norm.weight": [27], "lm_head.layer_norm.bias": [27]}),
@@ -123,9 +124,9 @@ def blocks(arch, seed, dtype):
         seed=seed,
         sizes=dict(
             hidden_size=64, num_attention_heads=2, num_hidden_layers=2, intermediate_size=32,
-            layer_norm_eps=1e-5, vocab_size=40, max_position_embeddings=11, type_vocab_size=1,
+            layer_norm_eps=1e-5, vocab_size=40, max_position_embeddings=9, type_vocab_size=1,
         ),
-        lengths=[3, 9],
+        lengths=[2, 7],
         dtype=dtype,
         labels=TWO,
     )
