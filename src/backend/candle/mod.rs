@@ -4,6 +4,7 @@
 //! a baseline slower than PyTorch would flatter every candidate. Nothing is padded.
 
 mod attention;
+mod bart;
 #[doc(hidden)]
 pub mod cases;
 mod elementwise;
@@ -20,7 +21,7 @@ mod weights;
 
 use candle_core::Tensor;
 
-use self::{head::Head, post_norm::PostNorm, weights::Loader};
+use self::{bart::Bart, head::Head, post_norm::PostNorm, weights::Loader};
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input, required_head};
 use crate::model::{
     architecture::Limits,
@@ -41,6 +42,7 @@ fn encoder(
 ) -> Result<Box<dyn Encoder + Send + Sync>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
+        Graph::Bart(graph) => Box::new(Bart::load(loader, graph, config.limits.positions)?),
     })
 }
 
