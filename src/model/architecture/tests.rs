@@ -62,4 +62,7 @@ fn layers_of_albert_share_weights() {
     let Graph::PostNorm(encoder) = blueprint(&albert).unwrap().graph else { panic!("another graph") };
     assert_eq!(encoder.weights.len(), 4);
     assert_eq!(encoder.layers, [[0, 1], [0, 1], [2, 3], [2, 3]]);
+    let uneven = json!({"model_type": "albert", "num_hidden_layers": 5, "num_hidden_groups": 2});
+    let Graph::PostNorm(encoder) = blueprint(&uneven).unwrap().graph else { panic!("another graph") };
+    assert_eq!(encoder.layers, [[0], [0], [0], [1], [1]]);
 }
