@@ -11,6 +11,7 @@ use super::{
     linear::contiguous,
     packed::Shared,
     tile::{Kernel, Tile},
+    work::note_attention,
 };
 
 /// `softmax(Q·Kᵀ/√d)·V` on packed projections `[tokens, 3·hidden]`: queries, then keys, then values.
@@ -49,6 +50,7 @@ impl CustomOp1 for Attention<'_> {
         let packed = contiguous(storage, layout)?;
         let (tokens, width) = layout.shape().dims2()?;
         let hidden = width / 3;
+        note_attention(self.rows.iter().map(ExactSizeIterator::len), hidden);
         let mut output = Vec::with_capacity(tokens * hidden);
         let shared = Shared::new(&mut output.spare_capacity_mut()[..tokens * hidden], hidden);
         let (kernel, heads) = (Kernel::of_this_cpu(), self.heads);
