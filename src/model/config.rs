@@ -174,7 +174,11 @@ impl ModelConfig {
         let (pooling, sentence_limit) = Pooling::open(folder)?;
         let classifier =
             json["architectures"][0].as_str().is_some_and(|name| name.ends_with("ForSequenceClassification"));
-        let labels = if classifier { labels(&json, architecture.default_labels()).map_err(malformed)? } else { Vec::new() };
+        let labels = if classifier {
+            labels(&json, architecture.default_labels()).map_err(malformed)?
+        } else {
+            Vec::new()
+        };
         let json = Json { path: &path, value: &json };
         let Blueprint { graph, hidden_size, limits, classifier: layers } =
             architecture.read(&json, labels.len())?;

@@ -18,9 +18,9 @@ from typing import Callable
 
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from sentence import Pooling, write_modules
+from sentence import Dense, Pooling, write_modules
 
 TWO = ["negative", "positive"]
 THREE = ["entailment", "neutral", "contradiction"]
@@ -87,7 +87,8 @@ class Architecture:
         rows = draw_rows(lengths, config)
         self.adjust_rows(rows, config)
         for module in modules or []:
-            module.draw(dtype, spread)
+            if isinstance(module, Dense):
+                module.draw(dtype, spread)
 
         folder = self.folder / name
         folder.mkdir(parents=True)
@@ -101,7 +102,8 @@ class Architecture:
         tensors |= {copy: tensors[name].clone() for copy, name in copies.items()}
         save_file({**tensors, **extra}, folder / "model.safetensors", metadata={"format": "pt"})
         if modules:
-            write_modules(folder, modules, config.max_position_embeddings - 2, write)
+            limit = config.max_position_embeddings - 2
+            write_modules(folder, modules, dtype, config.hidden_size, limit, write)
 
         stages, outputs = self.run(model, rows, modules)
         assert all(states.abs().max() < LARGEST_STATE for _, states in stages), (name, largest(stages))
@@ -208,8 +210,9 @@ def pad(rows, model):
 
 
 def unused(shapes):
-    """Tensors of heads that the model does not have; whoever reads them by mistake sees it."""
-    return {name: torch.full(shape, 3.0) for name, shape in shapes.items()}
+    """Tensors that the model does not have, uneven so that nobody reads them without a trace."""
+    count = lambda shape: torch.arange(torch.Size(shape).numel()).reshape(shape)
+    return {name: (count(shape) % 7 - 3).float() for name, shape in shapes.items()}
 
 
 def keep(calls):

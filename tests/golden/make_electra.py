@@ -11,12 +11,12 @@ ELECTRA = Architecture("electra", __file__, ElectraConfig, ElectraModel, Electra
 
 def make(_, root):
     ELECTRA.start(root)
-    # Embeddings of 13 are projected to 21.
+    # Embeddings of 13 are projected to 15.
     ELECTRA.make(
         "classifier-odd",
         seed=301,
         sizes=dict(
-            embedding_size=13, hidden_size=21, num_attention_heads=3, num_hidden_layers=2, intermediate_size=29,
+            embedding_size=13, hidden_size=15, num_attention_heads=3, num_hidden_layers=2, intermediate_size=19,
             hidden_act="relu", layer_norm_eps=1e-2, vocab_size=38, max_position_embeddings=17, type_vocab_size=2,
         ),
         lengths=[17, 1, 6],
@@ -58,7 +58,7 @@ def make(_, root):
         "embedding-mean",
         seed=304,
         sizes=dict(
-            embedding_size=10, hidden_size=27, num_attention_heads=3, num_hidden_layers=1, intermediate_size=40,
+            embedding_size=10, hidden_size=15, num_attention_heads=3, num_hidden_layers=1, intermediate_size=22,
             vocab_size=44, max_position_embeddings=16,
         ),
         lengths=[5, 16, 2],

@@ -56,7 +56,7 @@ def make(_, root):
             local_attention=8, rope_parameters=rope(160000.0, 100.0), classifier_pooling="mean", **IDS,
         ),
         spread=SPREAD,
-        lengths=[17, 1, 6],
+        lengths=[17, 1, 3],
         labels=THREE,
         extra=unused({"decoder.bias": [38]}),
         rewrite_config=lambda config: as_4(config, every=3),

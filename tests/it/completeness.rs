@@ -75,7 +75,9 @@ fn broken_arms(model: &Path, turn: &Turn) -> Vec<String> {
 
 /// Names of a base model, without the prefix, that are not recognised.
 fn names_not_found(model: &Path, architecture: &Architecture) -> Vec<String> {
-    let Ok(store) = WeightStore::open(model) else { return vec![format!("{} has no weights", model.display())] };
+    let Ok(store) = WeightStore::open(model) else {
+        return vec![format!("{} has no weights", model.display())];
+    };
     let with_prefix = store.iter().filter_map(|view| match architecture.canonical(view.name) {
         Canonical::Tensor(name) => Some(name),
         _ => None,
@@ -87,7 +89,8 @@ fn names_not_found(model: &Path, architecture: &Architecture) -> Vec<String> {
     let count = |start: &str| starts.iter().filter(|other| **other == start).count();
     let Some(prefix) = starts.iter().copied().max_by_key(|start| count(start)) else { return Vec::new() };
     let known = |bare: &str, name: &str| architecture.canonical(bare) == Canonical::Tensor(name.to_owned());
-    let bare = with_prefix.iter().filter_map(|name| Some((name, name.strip_prefix(prefix)?.strip_prefix('.')?)));
+    let bare =
+        with_prefix.iter().filter_map(|name| Some((name, name.strip_prefix(prefix)?.strip_prefix('.')?)));
     let lost = bare.filter(|(name, bare)| !known(bare, name));
     lost.map(|(name, bare)| format!("{}: `{bare}` is not `{name}`", architecture.name())).collect()
 }
@@ -120,10 +123,16 @@ fn what_is_missing_is_told() {
     for (model, files) in [
         ("classifier-odd", &["config.json", "golden.json", "model.safetensors"][..]),
         ("classifier-blocks", &["config.json", "golden.json", "model.safetensors"]),
-        ("embedding-mean", &["config.json", "golden.json", "model.safetensors", "modules.json", "1_Pooling/config.json"]),
+        (
+            "embedding-mean",
+            &["config.json", "golden.json", "model.safetensors", "modules.json", "1_Pooling/config.json"],
+        ),
     ] {
         for file in files {
-            let (from, to) = (here.golden.join("bert").join(model).join(file), tree.golden.join("bert").join(model).join(file));
+            let (from, to) = (
+                here.golden.join("bert").join(model).join(file),
+                tree.golden.join("bert").join(model).join(file),
+            );
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::copy(from, to).unwrap();
         }

@@ -35,7 +35,13 @@ fn place(golden: &Golden) -> Place {
 fn compared(golden: &Golden, arms: &str) -> Vec<Value> {
     let place = place(golden);
     let output = place.gatecheck(&format!("{RUN} --arms {arms}"));
-    assert!(matches!(output.code, 0 | 1 | 4), "{}: exit code {}: {}", golden.name, output.code, output.stderr);
+    assert!(
+        matches!(output.code, 0 | 1 | 4),
+        "{}: exit code {}: {}",
+        golden.name,
+        output.code,
+        output.stderr
+    );
     let report = place.report();
     assert_eq!(report["dataset"]["rows"], 12, "{}", golden.name);
     match report["comparisons"].as_array() {
