@@ -63,7 +63,7 @@ fn every_classifier_runs() {
         assert!(difference(&comparisons[0]) < 1e-4, "{}: {comparisons:?}", golden.name);
         if quantizes {
             let loss = difference(&comparisons[1]);
-            assert!(loss > 0.0 && loss < 0.5, "{}: {loss}", golden.name);
+            assert!(loss > 0.0 && loss < 1.0, "{}: {loss}", golden.name);
         }
     }
 }
