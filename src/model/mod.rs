@@ -2,11 +2,13 @@
 
 pub mod activation;
 pub mod architecture;
+pub mod bart;
 pub mod batch;
 pub mod checkpoint;
 pub mod config;
 pub mod head;
 pub mod labels;
+pub mod names;
 pub mod pooling;
 pub mod post_norm;
 pub mod tokenizer;

@@ -92,7 +92,8 @@ fn arms_built_in() -> &'static [&'static str] {
 fn doctor_tries_every_arm() {
     let output = Place::new().gatecheck("doctor");
     assert_eq!(output.code, 0, "{}", output.stderr);
-    let after = |start: &str| output.stdout.split(start).nth(1).unwrap_or_else(|| panic!("{}", output.stdout));
+    let after =
+        |start: &str| output.stdout.split(start).nth(1).unwrap_or_else(|| panic!("{}", output.stdout));
     let gigaflops: f64 = after("\nproducts  ").split(' ').next().unwrap().parse().unwrap();
     assert!(gigaflops >= 1.0);
     let floor = after("its matrix products alone take ").split(' ').next().unwrap().parse::<u32>().unwrap();
