@@ -26,8 +26,8 @@ pub(super) fn warm_up(
         return Ok(());
     };
     let batch =
-        |examples: &[usize]| Batch::new(examples.iter().flat_map(|example| cell.inputs[*example].rows()));
-    let single = Batch::new(cell.inputs[middle[0]].rows().take(1));
+        |examples: &[usize]| Batch::new(examples.iter().flat_map(|example| &cell.inputs[*example].rows));
+    let single = Batch::new(cell.query(middle[0]));
     observer.on_event(&Event::Started { task: "warm-up", steps: arms.len() as u64 });
     for arm in arms.iter_mut() {
         arm.rehearse(&batch(largest), observer)?;

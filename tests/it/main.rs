@@ -10,6 +10,7 @@ mod failures;
 mod golden;
 mod harness;
 mod hub_cli;
+mod labels;
 mod layering;
 mod model_folder;
 #[cfg(feature = "mlx")]
@@ -21,4 +22,6 @@ mod report_cli;
 mod run;
 mod second_reference;
 mod tiny_model;
+mod tokenizing;
 mod within;
+mod zero_shot;
