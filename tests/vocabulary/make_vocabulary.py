@@ -70,12 +70,12 @@ def ids(settings, vocabulary, texts):
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "vocab.txt").write_text("".join(token + "\n" for token in vocabulary), encoding="utf-8")
         tokenizer = BertTokenizer.from_pretrained(folder, **settings)
-        pairs = list(zip(texts[:20], texts[20:40]))
+        pairs = tokenizer(texts[:20], texts[20:40])
         return {
             "settings": settings,
             "ids": [tokenizer(text)["input_ids"] for text in texts],
-            "pair_ids": [tokenizer(*pair)["input_ids"] for pair in pairs],
-            "pair_type_ids": [tokenizer(*pair)["token_type_ids"] for pair in pairs],
+            "pair_ids": pairs["input_ids"],
+            "pair_type_ids": pairs["token_type_ids"],
             "truncated": None if settings else truncated(tokenizer, texts),
         }
 
