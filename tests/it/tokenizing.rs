@@ -33,8 +33,11 @@ struct Case {
 struct Truncated {
     limit: usize,
     pairs: Vec<(String, String)>,
-    ways: BTreeMap<String, Vec<(Vec<u32>, Vec<u32>)>>,
+    ways: BTreeMap<String, Vec<Cut>>,
 }
+
+/// Token ids and types of a pair that was cut.
+type Cut = (Vec<u32>, Vec<u32>);
 
 /// A model whose tokenizer is a `vocab.txt` alone, with these settings.
 fn model(vocabulary: &[String], settings: &Value) -> Place {
