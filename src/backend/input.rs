@@ -1,10 +1,7 @@
 //! What a batch must keep to before a backend looks anything up: MLX reads beyond the end of a table
 //! without a word, and a row without tokens has no first one.
 
-use crate::model::{
-    batch::Batch,
-    config::{Graph, ModelConfig},
-};
+use crate::model::{architecture::Limits, batch::Batch};
 
 /// Why a batch cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,43 +52,27 @@ impl InputError {
     }
 }
 
-/// Rows of the tables that ids are looked up in.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Tables {
-    words: usize,
-    positions: usize,
-    types: usize,
-}
-
-impl Tables {
-    /// Those of a model.
-    pub(super) fn of(config: &ModelConfig) -> Self {
-        let Graph::Bert(bert) = &config.graph;
-        Self { words: config.vocabulary(), positions: config.position_limit(), types: bert.type_vocab_size }
+/// Refuses a batch that would be looked up in vain.
+pub(super) fn check(limits: &Limits, batch: &Batch) -> Result<(), InputError> {
+    let tokens = batch.lengths.iter().map(|length| *length as usize).sum();
+    if batch.rows() == 0 {
+        return Err(InputError::Empty);
     }
-
-    /// Refuses a batch that would be looked up in vain.
-    pub(super) fn check(&self, batch: &Batch) -> Result<(), InputError> {
-        let tokens = batch.lengths.iter().map(|length| *length as usize).sum();
-        if batch.rows() == 0 {
-            return Err(InputError::Empty);
-        }
-        if let Some(row) = batch.lengths.iter().position(|length| *length == 0) {
-            return Err(InputError::EmptyRow { row });
-        }
-        if batch.ids.len() != tokens || batch.type_ids.len() != tokens {
-            let (ids, type_ids) = (batch.ids.len(), batch.type_ids.len());
-            return Err(InputError::Ragged { ids, type_ids, tokens });
-        }
-        let highest = |ids: &[u32]| ids.iter().copied().max().unwrap_or(0) as usize;
-        let pairs = [
-            ("token id", highest(&batch.ids), self.words),
-            ("token type", highest(&batch.type_ids), self.types),
-            ("position", batch.longest() - 1, self.positions),
-        ];
-        match pairs.into_iter().find(|(_, highest, rows)| highest >= rows) {
-            Some((what, highest, rows)) => Err(InputError::BeyondTable { what, highest, rows }),
-            None => Ok(()),
-        }
+    if let Some(row) = batch.lengths.iter().position(|length| *length == 0) {
+        return Err(InputError::EmptyRow { row });
+    }
+    if batch.ids.len() != tokens || batch.type_ids.len() != tokens {
+        let (ids, type_ids) = (batch.ids.len(), batch.type_ids.len());
+        return Err(InputError::Ragged { ids, type_ids, tokens });
+    }
+    let highest = |ids: &[u32]| ids.iter().copied().max().unwrap_or(0) as usize;
+    let pairs = [
+        ("token id", highest(&batch.ids), limits.vocabulary),
+        ("token type", highest(&batch.type_ids), limits.token_types),
+        ("position", batch.longest() - 1, limits.positions),
+    ];
+    match pairs.into_iter().find(|(_, highest, rows)| highest >= rows) {
+        Some((what, highest, rows)) => Err(InputError::BeyondTable { what, highest, rows }),
+        None => Ok(()),
     }
 }

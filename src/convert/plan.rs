@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     model::{
-        remap::{Canonical, canonical},
+        architecture::Canonical,
         weights::{TensorView, WeightError},
     },
     quant::{Affine, Float, range},
@@ -103,7 +103,7 @@ impl Plan {
     ) -> Result<Self, ConvertError> {
         let (mut tensors, mut ignored) = (Vec::new(), Vec::new());
         for view in source.store.iter() {
-            match canonical(source.architecture, view.name) {
+            match source.architecture.canonical(view.name) {
                 Canonical::Tensor(name) => tensors.push(planned(name, &view, recipe)?),
                 Canonical::Ignored(reason) => ignored.push((view.name.to_owned(), reason.to_owned())),
             }

@@ -45,7 +45,7 @@ pub fn is_companion(name: &str) -> bool {
 pub(super) struct Source {
     pub(super) folder: PathBuf,
     pub(super) store: WeightStore,
-    pub(super) architecture: Architecture,
+    pub(super) architecture: &'static Architecture,
     /// `config.json`.
     pub(super) config: Value,
     /// Files to copy, relative to the folder, with `/`, and their sizes.
@@ -55,7 +55,7 @@ pub(super) struct Source {
 impl Source {
     /// Opens headers and small files only.
     pub(super) fn open(folder: &Path) -> Result<Self, ConvertError> {
-        let architecture = ModelConfig::open(folder)?.architecture();
+        let architecture = ModelConfig::open(folder)?.architecture;
         let config = parse(&folder.join("config.json"))?;
         let store = WeightStore::open(folder)?;
         let copied = copied(folder)?;

@@ -10,8 +10,8 @@ use std::{
 use safetensors::Dtype;
 
 use super::{
-    config::{ModelConfig, QuantizationConfig},
-    remap::{Canonical, canonical},
+    architecture::Canonical,
+    config::{Head, ModelConfig, QuantizationConfig},
     weights::{TensorView, WeightError, WeightStore},
 };
 
@@ -42,8 +42,10 @@ pub struct PackedMatrix<'a> {
 /// An open checkpoint. Take every tensor the model has, then call [`Checkpoint::finish`].
 #[derive(Debug)]
 pub struct Checkpoint {
-    store: WeightStore,
-    raw_names: BTreeMap<String, String>,
+    /// That of the model, then those of the modules after it.
+    stores: Vec<WeightStore>,
+    /// Where each tensor lies: which store, under which name.
+    raw_names: BTreeMap<String, (usize, String)>,
     quantization: Option<QuantizationConfig>,
     left: RefCell<BTreeSet<String>>,
 }
@@ -51,23 +53,31 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Opens the weights that belong to `config`.
     pub fn open(folder: &Path, config: &ModelConfig) -> Result<Self, WeightError> {
-        let store = WeightStore::open(folder)?;
+        let mut stores = vec![WeightStore::open(folder)?];
         let mut raw_names = BTreeMap::new();
-        for view in store.iter() {
-            if let Canonical::Tensor(name) = canonical(config.architecture(), view.name)
-                && raw_names.insert(name.clone(), view.name.to_owned()).is_some()
+        for view in stores[0].iter() {
+            if let Canonical::Tensor(name) = config.architecture.canonical(view.name)
+                && raw_names.insert(name.clone(), (0, view.name.to_owned())).is_some()
             {
                 return Err(WeightError::Duplicate { name });
             }
         }
+        if let Some(Head::Embedding(pooling)) = &config.head {
+            for place in pooling.weight_folders() {
+                let store = WeightStore::open(&folder.join(place))?;
+                let names = store.iter().map(|view| view.name.to_owned());
+                raw_names.extend(names.map(|raw| (format!("{place}.{raw}"), (stores.len(), raw))));
+                stores.push(store);
+            }
+        }
         let left = RefCell::new(raw_names.keys().cloned().collect());
-        Ok(Self { store, raw_names, quantization: config.quantization.clone(), left })
+        Ok(Self { stores, raw_names, quantization: config.quantization.clone(), left })
     }
 
     /// Parameters stored, quantized ones counted as the weights they stand for.
     pub fn parameters(&self) -> u64 {
-        let counted = self.raw_names.iter().filter_map(|(name, raw)| {
-            let view = self.store.find(raw)?;
+        let counted = self.raw_names.iter().filter_map(|(name, (store, raw))| {
+            let view = self.stores[*store].find(raw)?;
             let module = name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module);
             match (view.dtype, &self.quantization) {
                 (Dtype::U32, Some(config)) => {
@@ -82,7 +92,7 @@ impl Checkpoint {
 
     /// The float type of the first unpacked tensor, which converters use for all of them.
     pub fn float_type(&self) -> Option<Dtype> {
-        let mut types = self.store.iter().map(|view| view.dtype);
+        let mut types = self.stores[0].iter().map(|view| view.dtype);
         types.find(|dtype| matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16))
     }
 
@@ -115,19 +125,16 @@ impl Checkpoint {
         }
     }
 
-    /// Marks everything that starts with `prefix` as known and not needed: a head that is not used.
-    pub fn leave(&self, prefix: &str) {
-        self.left.borrow_mut().retain(|name| !name.starts_with(prefix));
-    }
-
-    /// Fails if a tensor was never asked for.
-    pub fn finish(&self) -> Result<(), WeightError> {
-        let names: Vec<_> = self.left.borrow().iter().cloned().collect();
+    /// Fails if a tensor was never asked for, unless its name starts like one of `heads`, which may lie
+    /// unused in a checkpoint.
+    pub fn finish(&self, heads: &[&str]) -> Result<(), WeightError> {
+        let unknown = |name: &&String| !heads.iter().any(|start| name.starts_with(start));
+        let names: Vec<_> = self.left.borrow().iter().filter(unknown).cloned().collect();
         if names.is_empty() { Ok(()) } else { Err(WeightError::Unexpected { names }) }
     }
 
     fn take(&self, name: &str, shape: &[usize]) -> Result<TensorView<'_>, WeightError> {
-        let view = self.raw_names.get(name).and_then(|raw| self.store.find(raw));
+        let view = self.raw_names.get(name).and_then(|(store, raw)| self.stores[*store].find(raw));
         let view = view.ok_or_else(|| WeightError::Absent { names: vec![name.to_owned()] })?;
         if view.shape != shape {
             return Err(WeightError::Shape {

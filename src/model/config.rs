@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{architecture::Architecture, bert::BertConfig, pooling::Pooling};
+use super::{
+    architecture::{Architecture, Blueprint, Json, Limits},
+    head::Classifier,
+    pooling::Pooling,
+    post_norm::PostNorm,
+};
 use crate::{
     fs::{FileError, read_text},
     quant::Affine,
@@ -97,7 +102,7 @@ impl ConfigError {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Head {
     /// Logits over [`ModelConfig::labels`].
-    Classification,
+    Classification(Classifier),
     /// One vector per text.
     Embedding(Pooling),
 }
@@ -105,8 +110,8 @@ pub enum Head {
 /// The graph and its sizes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Graph {
-    /// See [`BertConfig`].
-    Bert(BertConfig),
+    /// See [`PostNorm`].
+    PostNorm(PostNorm),
 }
 
 /// Weights packed by affine group quantization, as the artefact's `config.json` says.
@@ -133,8 +138,14 @@ impl QuantizationConfig {
 /// A model's configuration, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// Which graph, with its sizes.
+    /// Which architecture.
+    pub architecture: &'static Architecture,
+    /// Its graph, with its sizes.
     pub graph: Graph,
+    /// Width of the token states.
+    pub hidden_size: usize,
+    /// Ids that have a place in a table.
+    pub limits: Limits,
     /// What it gives out; `None` for a bare encoder.
     pub head: Option<Head>,
     /// Class names in the order of the logits.
@@ -156,50 +167,20 @@ impl ModelConfig {
         let malformed = |reason: String| ConfigError::Malformed { path: path.clone(), reason };
         let model_type =
             json["model_type"].as_str().ok_or_else(|| malformed("no `model_type`".to_owned()))?;
-        let graph = match Architecture::from_model_type(model_type)? {
-            Architecture::Bert => {
-                let config = serde_json::from_value::<BertConfig>(json.clone());
-                Graph::Bert(config.map_err(|error| malformed(error.to_string()))?.checked()?)
-            }
-        };
+        let architecture = Architecture::from_model_type(model_type)?;
         let (pooling, sentence_limit) = Pooling::open(folder)?;
         let classifier =
             json["architectures"][0].as_str().is_some_and(|name| name.ends_with("ForSequenceClassification"));
+        let labels = if classifier { labels(&json).map_err(malformed)? } else { Vec::new() };
+        let json = Json { path: &path, value: &json };
+        let Blueprint { graph, hidden_size, limits, classifier: layers } =
+            architecture.read(&json, labels.len())?;
         let head = match pooling {
             Some(pooling) => Some(Head::Embedding(pooling)),
-            None => classifier.then_some(Head::Classification),
+            None => classifier.then_some(Head::Classification(layers)),
         };
-        let labels = if classifier { labels(&json).map_err(malformed)? } else { Vec::new() };
-        let quantization = quantization(&json).map_err(malformed)?;
-        Ok(Self { graph, head, labels, quantization, sentence_limit })
-    }
-
-    /// Which architecture this is.
-    pub fn architecture(&self) -> Architecture {
-        match self.graph {
-            Graph::Bert(_) => Architecture::Bert,
-        }
-    }
-
-    /// Rows of the word-embedding table.
-    pub fn vocabulary(&self) -> usize {
-        match &self.graph {
-            Graph::Bert(config) => config.vocab_size,
-        }
-    }
-
-    /// The longest input in tokens, special ones included.
-    pub fn position_limit(&self) -> usize {
-        match &self.graph {
-            Graph::Bert(config) => config.max_position_embeddings,
-        }
-    }
-
-    /// Whether the graph tells the texts of a pair apart by token types.
-    pub fn uses_token_types(&self) -> bool {
-        match &self.graph {
-            Graph::Bert(config) => config.type_vocab_size > 1,
-        }
+        let quantization = quantization(json.value).map_err(malformed)?;
+        Ok(Self { architecture, graph, hidden_size, limits, head, labels, quantization, sentence_limit })
     }
 }
 

@@ -3,7 +3,10 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
-use crate::model::{activation::Activation, pooling::PoolingMode};
+use crate::model::{
+    activation::Activation,
+    pooling::{PoolingMode, Step},
+};
 
 fn folder(config: &Value) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -28,11 +31,12 @@ fn reads_a_classifier_with_defaults() {
         "id2label": {"1": "neutral", "0": "entailment"}
     }));
     let config = ModelConfig::open(folder.path()).unwrap();
-    assert_eq!(config.head, Some(Head::Classification));
+    let Some(Head::Classification(head)) = &config.head else { panic!("{:?}", config.head) };
+    assert_eq!(head.layers.iter().map(|layer| layer.outputs).collect::<Vec<_>>(), [384, 2]);
     assert_eq!(config.labels, ["entailment", "neutral"]);
-    let Graph::Bert(bert) = &config.graph;
-    assert_eq!((bert.hidden_size, bert.num_hidden_layers, bert.head_size()), (384, 12, 32));
-    assert_eq!((bert.hidden_act, config.position_limit()), (Activation::Gelu, 512));
+    let Graph::PostNorm(bert) = &config.graph;
+    assert_eq!((bert.hidden_size, bert.layers.len(), bert.heads), (384, 12, 12));
+    assert_eq!((bert.activation, config.limits.positions), (Activation::Gelu, 512));
 }
 
 #[test]
@@ -71,7 +75,10 @@ fn reads_sentence_transformers_modules() {
         &json!({"word_embedding_dimension": 384, "pooling_mode_cls_token": false, "pooling_mode_mean_tokens": true}),
     );
     let config = ModelConfig::open(folder.path()).unwrap();
-    assert_eq!(config.head, Some(Head::Embedding(Pooling { mode: PoolingMode::Mean, normalize: true })));
+    assert_eq!(
+        config.head,
+        Some(Head::Embedding(Pooling { modes: vec![PoolingMode::Mean], steps: vec![Step::Normalize] }))
+    );
     assert_eq!(config.sentence_limit, Some(256));
 
     put(folder.path(), "1_Pooling/config.json", &json!({"pooling_mode_weightedmean_tokens": true}));

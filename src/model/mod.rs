@@ -3,13 +3,13 @@
 pub mod activation;
 pub mod architecture;
 pub mod batch;
-pub mod bert;
 pub mod checkpoint;
 pub mod config;
+pub mod head;
 pub mod inference;
 pub mod labels;
 pub mod pooling;
-pub mod remap;
+pub mod post_norm;
 pub mod tokenizer;
 mod vocabulary;
 pub mod weights;

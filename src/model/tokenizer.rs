@@ -12,6 +12,10 @@ use super::{
     vocabulary::{VOCABULARY, tokenizer_json},
 };
 
+/// Vocabularies of tokenizers that were saved without `tokenizer.json`.
+const OLDER: [&str; 6] =
+    [VOCABULARY, "vocab.json", "spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"];
+
 /// What can go wrong between text and token ids.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
@@ -105,8 +109,9 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Reads `tokenizer.json`, or the `vocab.txt` of BERT's kin. The limit is the smallest of the model's positions, `model_max_length`
-    /// of `tokenizer_config.json`, `max_seq_length` of sentence-transformers, and `max_length`.
+    /// Reads `tokenizer.json`, or the `vocab.txt` of BERT's kin. The limit is the smallest of the model's
+    /// positions, `model_max_length` of `tokenizer_config.json`, `max_seq_length` of
+    /// sentence-transformers, and `max_length`.
     pub fn open(
         folder: &Path,
         config: &ModelConfig,
@@ -119,11 +124,11 @@ impl TextEncoder {
             reason: error.to_string(),
         };
         let tokens = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
-        if tokens > config.vocabulary() {
-            return Err(TokenizerError::Vocabulary { tokens, rows: config.vocabulary() });
+        if tokens > config.limits.vocabulary {
+            return Err(TokenizerError::Vocabulary { tokens, rows: config.limits.vocabulary });
         }
         let limits =
-            [Some(config.position_limit()), model_max_length(folder), config.sentence_limit, max_length];
+            [Some(config.limits.positions), model_max_length(folder), config.sentence_limit, max_length];
         let limit = limits.into_iter().flatten().min().unwrap_or(usize::MAX);
         let special = tokenizer.get_post_processor().map_or(0, |post| {
             use tokenizers::PostProcessor;
@@ -145,7 +150,7 @@ impl TextEncoder {
                 ..TruncationParams::default()
             }))
             .map_err(malformed)?;
-        Ok(Self { tokenizer, max_length: limit, token_types: config.uses_token_types() })
+        Ok(Self { tokenizer, max_length: limit, token_types: config.limits.token_types > 1 })
     }
 
     /// The limit in tokens.
@@ -188,8 +193,7 @@ fn tokenizer(folder: &Path) -> Result<(Tokenizer, PathBuf), TokenizerError> {
     } else if let Some(json) = tokenizer_json(folder) {
         (Tokenizer::from_bytes(json.to_string()), folder.join(VOCABULARY))
     } else {
-        let older = ["vocab.txt", "vocab.json", "spm.model", "sentencepiece.bpe.model"];
-        let older = older.into_iter().find(|name| folder.join(name).exists());
+        let older = OLDER.into_iter().find(|name| folder.join(name).exists());
         return Err(TokenizerError::Missing { folder: folder.to_owned(), older });
     };
     let reason = |error: tokenizers::Error| error.to_string();

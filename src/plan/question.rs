@@ -36,7 +36,7 @@ impl Question {
     ) -> Result<Self, PlanError> {
         let folder = || folder.to_owned();
         match (dataset.task, &config.head) {
-            (dataset::Task::Classification, Some(Head::Classification)) => {
+            (dataset::Task::Classification, Some(Head::Classification(_))) => {
                 match zero_shot::question(dataset, config, settings)? {
                     Some(question) => Ok(question),
                     None => Self::classification(dataset, config, settings),

@@ -44,7 +44,7 @@ impl Original {
             name: model.name.clone(),
             source: model.source.clone(),
             revision: model.revision.clone(),
-            architecture: self.config.architecture().name().to_owned(),
+            architecture: self.config.architecture.name().to_owned(),
             sha256: sha256(checksums.as_bytes()),
             parameters: self.parameters,
             labels: self.config.labels.clone(),

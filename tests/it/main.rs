@@ -12,6 +12,8 @@ mod harness;
 mod hub_cli;
 mod labels;
 mod layering;
+#[cfg(feature = "mlx")]
+mod mlx_threads;
 mod model_folder;
 #[cfg(feature = "mlx")]
 mod quant_mlx;

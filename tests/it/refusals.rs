@@ -65,6 +65,22 @@ fn a_model_without_tokenizer() {
 }
 
 #[test]
+fn a_tokenizer_of_an_older_form() {
+    for older in ["vocab.json", "spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"] {
+        let place = without("tokenizer.json");
+        place.write(&format!("model/{older}"), "{}");
+        place.refuses(
+            RUN,
+            &format!(
+                "error: no `tokenizer.json` in `model`\n\nhint: the folder has `{older}`, the form of a slow tokenizer; \
+                 write `tokenizer.json` once with `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)` in \
+                 transformers"
+            ),
+        );
+    }
+}
+
+#[test]
 fn a_model_without_weights() {
     without("model.safetensors").refuses(
         RUN,

@@ -11,6 +11,7 @@ use super::{
     linear::contiguous,
     packed::Shared,
     tile::{Kernel, Tile},
+    work::note_attention,
 };
 
 /// `softmax(Q·Kᵀ/√d)·V` on packed projections `[tokens, 3·hidden]`: queries, then keys, then values.
@@ -18,6 +19,26 @@ pub(super) struct Attention<'a> {
     /// The rows as ranges of tokens.
     pub(super) rows: &'a [Range<usize>],
     pub(super) heads: usize,
+    /// What is done to the scores before the softmax.
+    pub(super) change: Option<&'a dyn Change>,
+}
+
+/// Changes the scores of a few queries of one head before the softmax, such as by a bias.
+pub(super) trait Change: Sync {
+    /// `scores[query · stride + key]` are finite and must stay so.
+    fn change(&self, place: &Place, scores: &mut [f32]);
+}
+
+/// Which queries of which head of a row.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) head: usize,
+    /// The first query, and how many there are.
+    pub(super) queries: Range<usize>,
+    /// Keys of the row.
+    pub(super) keys: usize,
+    /// From the scores of one query to those of the next.
+    pub(super) stride: usize,
 }
 
 impl CustomOp1 for Attention<'_> {
@@ -29,6 +50,7 @@ impl CustomOp1 for Attention<'_> {
         let packed = contiguous(storage, layout)?;
         let (tokens, width) = layout.shape().dims2()?;
         let hidden = width / 3;
+        note_attention(self.rows.iter().map(ExactSizeIterator::len), hidden);
         let mut output = Vec::with_capacity(tokens * hidden);
         let shared = Shared::new(&mut output.spare_capacity_mut()[..tokens * hidden], hidden);
         let (kernel, heads) = (Kernel::of_this_cpu(), self.heads);
@@ -39,7 +61,8 @@ impl CustomOp1 for Attention<'_> {
             .with_min_len(together.clamp(1, heads.div_ceil(2)))
             .for_each_init(Scratch::default, |scratch, task| {
                 let (row, head) = (self.rows[task / heads].clone(), task % heads);
-                Head { kernel: &kernel, packed, hidden, size: hidden / heads, row, head }
+                let change = self.change;
+                Head { kernel: &kernel, packed, hidden, size: hidden / heads, row, head, change }
                     .run(scratch, &shared);
             });
         #[expect(unsafe_code, reason = "the rows and heads cover the output")]
@@ -67,6 +90,7 @@ struct Head<'a> {
     size: usize,
     row: Range<usize>,
     head: usize,
+    change: Option<&'a dyn Change>,
 }
 
 impl Head<'_> {
@@ -105,6 +129,10 @@ impl Head<'_> {
                 unsafe {
                     self.kernel.run(Tile { right: keys.as_ptr(), output, ..tile });
                 }
+            }
+            if let Some(change) = self.change {
+                let queries = first..first + rows;
+                change.change(&Place { head: self.head, queries, keys: length, stride: padded }, scores);
             }
             softmax(scores, length, padded);
             let context = &mut scratch.context[..rows * wide];

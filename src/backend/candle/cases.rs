@@ -57,14 +57,19 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
         ("linear with gelu", Box::new(move || drop(up_alone.activate(&x_alone, Activation::Gelu)))),
         (
             "attention",
-            Box::new(move || drop(packed.apply_op1_no_bwd(&Attention { rows: &rows_alone, heads }))),
+            Box::new(move || {
+                drop(packed.apply_op1_no_bwd(&Attention { rows: &rows_alone, heads, change: None }))
+            }),
         ),
         (
             "layer",
             Box::new(move || {
                 let layer = || {
-                    let context =
-                        projections.forward(&x)?.apply_op1_no_bwd(&Attention { rows: &ranges, heads })?;
+                    let context = projections.forward(&x)?.apply_op1_no_bwd(&Attention {
+                        rows: &ranges,
+                        heads,
+                        change: None,
+                    })?;
                     let y = out.add_norm(&context, &x, &norm)?;
                     down.add_norm(&up.activate(&y, Activation::Gelu)?, &y, &norm)
                 };

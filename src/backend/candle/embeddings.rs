@@ -5,45 +5,62 @@ use rayon::prelude::*;
 
 use super::{
     elementwise::layer_norm,
-    linear::{Norm, with_slices},
+    linear::{Linear, Norm, with_slices},
     weights::Loader,
 };
 use crate::{
     backend::BackendError,
-    model::{batch::Batch, bert::BertConfig},
+    model::{
+        batch::Batch,
+        post_norm::{self, PostNorm},
+    },
 };
 
-/// The three tables of BERT.
+/// The tables, the norm of their sum, and the way to the width of the states.
 pub(super) struct Embeddings {
     words: Tensor,
     positions: Tensor,
+    first_position: usize,
+    /// One row of zeros where the architecture has no token types.
     types: Tensor,
     norm: Norm,
+    projection: Option<Linear>,
 }
 
 impl Embeddings {
-    pub(super) fn load(loader: &Loader<'_>, config: &BertConfig) -> std::result::Result<Self, BackendError> {
-        let hidden = config.hidden_size;
-        let table =
-            |name: &str, rows| loader.matrix(&format!("bert.embeddings.{name}_embeddings"), rows, hidden);
+    pub(super) fn load(loader: &Loader<'_>, encoder: &PostNorm) -> std::result::Result<Self, BackendError> {
+        let post_norm::Embeddings { width, words, positions, first_position, types, norm, projection } =
+            &encoder.embeddings;
+        let table = |(module, rows): &(String, usize)| loader.matrix(module, *rows, *width);
+        let types = match types {
+            Some(types) => table(types)?,
+            None => Tensor::from_vec(vec![0.0f32; *width], (1, *width), &Device::Cpu)?,
+        };
+        let projection = projection
+            .as_ref()
+            .map(|module| loader.linear(module, encoder.hidden_size, *width))
+            .transpose()?;
         Ok(Self {
-            words: table("word", config.vocab_size)?,
-            positions: table("position", config.max_position_embeddings)?,
-            types: table("token_type", config.type_vocab_size)?,
-            norm: loader.norm("bert.embeddings.LayerNorm", hidden, config.layer_norm_eps)?,
+            words: table(words)?,
+            positions: table(positions)?,
+            first_position: *first_position,
+            types,
+            norm: loader.norm(norm, *width, encoder.epsilon)?,
+            projection,
         })
     }
 
     /// States `[real tokens, hidden]`. The ids have been checked against the tables.
     pub(super) fn forward(&self, batch: &Batch) -> Result<Tensor> {
-        let hidden = self.words.dim(1)?;
-        let positions: Vec<usize> = batch.ranges().flat_map(|range| 0..range.len()).collect();
+        let width = self.words.dim(1)?;
+        let first = self.first_position;
+        let positions: Vec<usize> = batch.ranges().flat_map(|range| first..first + range.len()).collect();
         let tensors = [&self.words, &self.positions, &self.types, &self.norm.scale, &self.norm.shift];
         let states = with_slices(&tensors, |slices| {
-            let row = |table: usize, index: usize| &slices[table][index * hidden..][..hidden];
-            let mut states = vec![0.0; batch.tokens() * hidden];
-            states.par_chunks_mut(64 * hidden).enumerate().for_each(|(chunk, part)| {
-                for (offset, state) in part.chunks_exact_mut(hidden).enumerate() {
+            let row = |table: usize, index: usize| &slices[table][index * width..][..width];
+            let mut states = vec![0.0; batch.tokens() * width];
+            states.par_chunks_mut(64 * width).enumerate().for_each(|(chunk, part)| {
+                for (offset, state) in part.chunks_exact_mut(width).enumerate() {
                     let token = chunk * 64 + offset;
                     let word = row(0, batch.ids[token] as usize);
                     let (position, kind) = (row(1, positions[token]), row(2, batch.type_ids[token] as usize));
@@ -57,6 +74,10 @@ impl Embeddings {
             });
             states
         })?;
-        Tensor::from_vec(states, (batch.tokens(), hidden), &Device::Cpu)
+        let states = Tensor::from_vec(states, (batch.tokens(), width), &Device::Cpu)?;
+        match &self.projection {
+            Some(projection) => projection.forward(&states),
+            None => Ok(states),
+        }
     }
 }

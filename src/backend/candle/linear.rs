@@ -1,8 +1,10 @@
 //! A linear layer with what follows it in one pass, as candle operations.
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Storage, Tensor};
+use rayon::prelude::*;
 
 use super::{
+    elementwise::layer_norm,
     packed::pack,
     product::{Finish, Weights, product},
     tile::Kernel,
@@ -25,6 +27,20 @@ pub(super) struct Norm {
     pub(super) scale: Tensor,
     pub(super) shift: Tensor,
     pub(super) epsilon: f32,
+}
+
+impl Norm {
+    /// The layer norm of each row of `x`.
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut values: Vec<f32> = x.flatten_all()?.to_vec1()?;
+        with_slices(&[&self.scale, &self.shift], |slices| {
+            let width = slices[0].len();
+            values
+                .par_chunks_mut(64 * width)
+                .for_each(|rows| layer_norm(rows, slices[0], slices[1], self.epsilon));
+        })?;
+        Tensor::from_vec(values, x.shape(), &Device::Cpu)
+    }
 }
 
 /// What is done to the sum.

@@ -4,42 +4,60 @@
 //! a baseline slower than PyTorch would flatter every candidate. Nothing is padded.
 
 mod attention;
-mod bert;
 #[doc(hidden)]
 pub mod cases;
 mod elementwise;
 mod embeddings;
 mod gemm;
+mod head;
 mod linear;
 mod packed;
-mod pooling;
+mod post_norm;
 mod product;
 mod simd;
 mod tile;
 mod weights;
+mod work;
 
 use candle_core::Tensor;
 
-use self::{bert::Bert, linear::Linear, weights::Loader};
-use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::Tables, required_head};
+use self::{head::Head, post_norm::PostNorm, weights::Loader, work::Work};
+use super::{Backend, BackendError, Facts, Floor, LoadOptions, Trace, input, required_head};
 use crate::model::{
-    activation::Activation,
+    architecture::Limits,
     batch::Batch,
     checkpoint::Checkpoint,
-    config::{Graph, Head, ModelConfig},
-    pooling::Pooling,
+    config::{Graph, ModelConfig},
 };
 
-enum Output {
-    Classifier { pooler: Linear, classifier: Linear },
-    Embedding(Pooling),
+/// A loaded encoder.
+trait Encoder {
+    /// Token states `[real tokens, hidden]` of the last layer.
+    fn forward(&self, batch: &Batch, trace: Option<&mut Trace>) -> candle_core::Result<Tensor>;
+}
+
+fn encoder(
+    loader: &Loader<'_>,
+    config: &ModelConfig,
+) -> Result<Box<dyn Encoder + Send + Sync>, BackendError> {
+    Ok(match &config.graph {
+        Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
+    })
+}
+
+/// Keeps the states of one stage, if they are asked for.
+fn record(trace: &mut Option<&mut Trace>, stage: &str, x: &Tensor) -> candle_core::Result<()> {
+    if let Some(trace) = trace {
+        trace.stages.push((stage.to_owned(), x.flatten_all()?.to_vec1()?));
+    }
+    Ok(())
 }
 
 /// A model loaded for the CPU.
 pub struct CandleBackend {
-    encoder: Bert,
-    output: Output,
-    tables: Tables,
+    encoder: Box<dyn Encoder + Send + Sync>,
+    head: Head,
+    limits: Limits,
     pool: rayon::ThreadPool,
 }
 
@@ -51,51 +69,40 @@ impl CandleBackend {
         let head = required_head(&config, options)?;
         let checkpoint = Checkpoint::open(&options.folder, &config)?;
         let loader = Loader { checkpoint: &checkpoint };
-        let Graph::Bert(bert) = &config.graph;
-        let encoder = Bert::load(&loader, bert)?;
-        let hidden = bert.hidden_size;
-        let output = match head {
-            Head::Classification => Output::Classifier {
-                pooler: loader.linear("bert.pooler.dense", hidden, hidden)?,
-                classifier: loader.linear("classifier", config.labels.len(), hidden)?,
-            },
-            Head::Embedding(pooling) => {
-                for unused in ["bert.pooler.", "classifier."] {
-                    checkpoint.leave(unused);
-                }
-                Output::Embedding(pooling)
-            }
-        };
-        checkpoint.finish()?;
+        let encoder = encoder(&loader, &config)?;
+        let head = Head::load(&loader, &config, &head)?;
+        checkpoint.finish(config.architecture.heads())?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads)
             .build()
             .map_err(|error| BackendError::Threads { threads: options.threads, reason: error.to_string() })?;
-        Ok(Self { encoder, output, tables: Tables::of(&config), pool })
+        Ok(Self { encoder, head, limits: config.limits, pool })
     }
 
     fn run(&self, batch: &Batch, trace: Option<&mut Trace>) -> candle_core::Result<Vec<Vec<f32>>> {
         let states = self.encoder.forward(batch, trace)?;
-        match &self.output {
-            Output::Classifier { pooler, classifier } => {
-                let first: Vec<u32> = batch.ranges().map(|range| range.start as u32).collect();
-                let first = Tensor::new(first, states.device())?;
-                let pooled = pooler.activate(&states.index_select(&first, 0)?, Activation::Tanh)?;
-                classifier.forward(&pooled)?.to_vec2()
-            }
-            Output::Embedding(pooling) => pooling::pool(&states, batch, pooling),
-        }
+        self.head.forward(&states, batch)
     }
 }
 
 impl Backend for CandleBackend {
     fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
-        self.tables.check(batch)?;
+        input::check(&self.limits, batch)?;
         Ok(self.pool.install(|| self.run(batch, None))?)
     }
 
     fn peak_memory(&self) -> Option<u64> {
         None
+    }
+
+    fn floor(&mut self, batch: &Batch) -> Result<Option<Floor>, BackendError> {
+        input::check(&self.limits, batch)?;
+        let work = Work::of(|| self.pool.install(|| self.run(batch, None)).map(drop))?;
+        Ok(Some(self.pool.install(|| work.floor())))
+    }
+
+    fn highest_rate(&mut self) -> Option<f64> {
+        Some(self.pool.install(work::highest_rate))
     }
 
     fn facts(&self) -> Facts {
@@ -107,7 +114,7 @@ impl Backend for CandleBackend {
     }
 
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
-        self.tables.check(batch)?;
+        input::check(&self.limits, batch)?;
         let mut trace = Trace::default();
         trace.outputs = self.pool.install(|| self.run(batch, Some(&mut trace)))?;
         Ok(trace)

@@ -8,6 +8,7 @@ use crate::{
     model::{
         checkpoint::{Checkpoint, Matrix},
         config::ConfigError,
+        head::{Dense, NormName},
     },
 };
 
@@ -53,12 +54,31 @@ impl Loader<'_> {
         Ok(Linear::new(weight, bias, inputs)?)
     }
 
-    /// A layer norm.
+    /// The linear layer of `dense`, without what follows it.
+    pub(super) fn linear_of(&self, dense: &Dense) -> Result<Linear, BackendError> {
+        let Dense { module, inputs, outputs, bias, .. } = dense;
+        if *bias {
+            return self.linear(module, *outputs, *inputs);
+        }
+        Ok(Linear::new(self.floats(module, *outputs, *inputs)?, vec![0.0; *outputs], *inputs)?)
+    }
+
+    /// A layer norm with bias.
     pub(super) fn norm(&self, module: &str, width: usize, epsilon: f32) -> Result<Norm, BackendError> {
+        self.norm_of(&NormName { module: module.to_owned(), epsilon, bias: true }, width)
+    }
+
+    /// A layer norm.
+    pub(super) fn norm_of(&self, name: &NormName, width: usize) -> Result<Norm, BackendError> {
         let vector = |kind: &str| -> Result<Tensor, BackendError> {
-            let values = self.checkpoint.floats(&format!("{module}.{kind}"), &[width])?;
+            let values = self.checkpoint.floats(&format!("{}.{kind}", name.module), &[width])?;
             Ok(Tensor::from_vec(values, width, &Device::Cpu)?)
         };
-        Ok(Norm { scale: vector("weight")?, shift: vector("bias")?, epsilon })
+        let shift = if name.bias {
+            vector("bias")?
+        } else {
+            Tensor::from_vec(vec![0.0; width], width, &Device::Cpu)?
+        };
+        Ok(Norm { scale: vector("weight")?, shift, epsilon: name.epsilon })
     }
 }

@@ -59,12 +59,12 @@ impl Weight {
 /// `x·Wᵀ + b`.
 pub(super) struct Linear {
     weight: Weight,
-    bias: Array,
+    bias: Option<Array>,
 }
 
 impl Linear {
     /// Dense weights are turned here, once.
-    pub(super) fn new(weight: Weight, bias: Array) -> Result<Self, Exception> {
+    pub(super) fn new(weight: Weight, bias: Option<Array>) -> Result<Self, Exception> {
         let weight = match weight {
             Weight::Dense(weight) => {
                 let transposed = weight.transpose()?;
@@ -76,15 +76,19 @@ impl Linear {
         if let Some(parts) = weight.packed() {
             mlx_rs::transforms::eval(parts)?;
         }
-        bias.eval()?;
+        if let Some(bias) = &bias {
+            bias.eval()?;
+        }
         Ok(Self { weight, bias })
     }
 
     pub(super) fn forward(&self, x: &Array) -> Result<Array, Exception> {
-        match &self.weight {
-            Weight::Dense(transposed) => ops::addmm(&self.bias, x, transposed, None, None),
-            Weight::Packed { words, scales, biases, group_size, bits } => {
-                ops::quantized_matmul(x, words, scales, biases, true, *group_size, *bits)?.add(&self.bias)
+        match (&self.weight, &self.bias) {
+            (Weight::Dense(transposed), Some(bias)) => ops::addmm(bias, x, transposed, None, None),
+            (Weight::Dense(transposed), None) => ops::matmul(x, transposed),
+            (Weight::Packed { words, scales, biases, group_size, bits }, bias) => {
+                let product = ops::quantized_matmul(x, words, scales, biases, true, *group_size, *bits)?;
+                bias.as_ref().map_or(Ok(product.clone()), |bias| product.add(bias))
             }
         }
     }
@@ -93,13 +97,13 @@ impl Linear {
 /// Layer norm.
 pub(super) struct Norm {
     pub(super) scale: Array,
-    pub(super) shift: Array,
+    pub(super) shift: Option<Array>,
     pub(super) epsilon: f32,
 }
 
 impl Norm {
     pub(super) fn forward(&self, x: &Array) -> Result<Array, Exception> {
-        fast::layer_norm(x, &self.scale, &self.shift, self.epsilon)
+        fast::layer_norm(x, &self.scale, self.shift.as_ref(), self.epsilon)
     }
 }
 

@@ -2,22 +2,35 @@
 //!
 //! MLX is not thread-safe as mlx-rs binds it: one backend per process, used from one thread.
 
-mod bert;
+mod head;
+mod input;
 mod layers;
 mod parts;
-mod pooling;
+mod post_norm;
 mod weights;
 
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
-use self::{bert::Bert, layers::Linear, weights::Loader};
-use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::Tables, required_head};
+use self::{head::Head, input::Input, post_norm::PostNorm, weights::Loader};
+use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::check, required_head};
 use crate::model::{
-    batch::{Batch, Padded},
+    architecture::Limits,
+    batch::Batch,
     checkpoint::Checkpoint,
-    config::{Graph, Head, ModelConfig},
-    pooling::Pooling,
+    config::{Graph, ModelConfig},
 };
+
+/// A loaded encoder.
+trait Encoder {
+    /// Token states `[rows, length, hidden]` of the last layer.
+    fn forward(&self, input: &Input, trace: Option<&mut Trace>) -> Result<Array, Exception>;
+}
+
+fn encoder(loader: &Loader<'_>, config: &ModelConfig) -> Result<Box<dyn Encoder>, BackendError> {
+    Ok(match &config.graph {
+        Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph)?),
+    })
+}
 
 /// How the weights are held and multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,51 +52,11 @@ impl Execution {
     }
 }
 
-/// Token ids of a batch on the device, with what tells padding from text.
-struct Input {
-    ids: Array,
-    type_ids: Array,
-    /// 0 at real tokens, a very negative number at padding, `[rows, 1, 1, length]`; `None` when nothing is padded.
-    bias: Option<Array>,
-    padded: Padded,
-    lengths: Vec<u32>,
-}
-
-impl Input {
-    fn new(batch: &Batch, dtype: Dtype) -> Result<Self, Exception> {
-        let padded = batch.padded();
-        let shape = [padded.rows as i32, padded.length as i32];
-        let ragged = batch.lengths.iter().any(|length| *length as usize != padded.length);
-        let bias = ragged
-            .then(|| {
-                let row = |length: &u32| {
-                    let real = *length as usize;
-                    (0..padded.length).map(move |token| if token < real { 0.0f32 } else { -1e9 })
-                };
-                let values: Vec<f32> = batch.lengths.iter().flat_map(row).collect();
-                Array::from_slice(&values, &[shape[0], 1, 1, shape[1]]).as_dtype(dtype)
-            })
-            .transpose()?;
-        Ok(Self {
-            ids: Array::from_slice(&padded.ids, &shape),
-            type_ids: Array::from_slice(&padded.type_ids, &shape),
-            bias,
-            lengths: batch.lengths.clone(),
-            padded,
-        })
-    }
-}
-
-enum Output {
-    Classifier { pooler: Linear, classifier: Linear },
-    Embedding(Pooling),
-}
-
 /// A model loaded into MLX.
 pub struct MlxBackend {
-    encoder: Bert,
-    output: Output,
-    tables: Tables,
+    encoder: Box<dyn Encoder>,
+    head: Head,
+    limits: Limits,
     dtype: Dtype,
     facts: Facts,
     threads: usize,
@@ -105,22 +78,9 @@ impl MlxBackend {
         let head = required_head(&config, options)?;
         let checkpoint = Checkpoint::open(&options.folder, &config)?;
         let loader = Loader::new(&checkpoint, execution)?;
-        let Graph::Bert(bert) = &config.graph;
-        let encoder = Bert::load(&loader, bert)?;
-        let hidden = bert.hidden_size;
-        let output = match head {
-            Head::Classification => Output::Classifier {
-                pooler: loader.linear("bert.pooler.dense", hidden, hidden)?,
-                classifier: loader.linear("classifier", config.labels.len(), hidden)?,
-            },
-            Head::Embedding(pooling) => {
-                for unused in ["bert.pooler.", "classifier."] {
-                    checkpoint.leave(unused);
-                }
-                Output::Embedding(pooling)
-            }
-        };
-        checkpoint.finish()?;
+        let encoder = encoder(&loader, &config)?;
+        let head = Head::load(&loader, &config, &head)?;
+        checkpoint.finish(config.architecture.heads())?;
         let execution = match (&config.quantization, execution.dequantize) {
             (None, _) => format!("{:?}", loader.dtype()).to_lowercase(),
             (Some(_), true) => "dequantized".to_owned(),
@@ -133,8 +93,8 @@ impl MlxBackend {
             }
             _ => Vec::new(),
         };
-        let (tables, threads) = (Tables::of(&config), options.threads);
-        Ok(Self { encoder, output, tables, dtype: loader.dtype(), facts, threads, streams })
+        let (limits, threads) = (config.limits, options.threads);
+        Ok(Self { encoder, head, limits, dtype: loader.dtype(), facts, threads, streams })
     }
 
     /// All rows in one graph on the default stream.
@@ -170,13 +130,7 @@ impl MlxBackend {
     fn graph(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Array, Exception> {
         let input = Input::new(batch, self.dtype)?;
         let states = self.encoder.forward(&input, trace)?;
-        let output = match &self.output {
-            Output::Classifier { pooler, classifier } => {
-                let first = states.take_axis(Array::from_int(0), 1)?;
-                classifier.forward(&mlx_rs::ops::tanh(&pooler.forward(&first)?)?)?
-            }
-            Output::Embedding(pooling) => pooling::pool(&states, &input, pooling)?,
-        };
+        let output = self.head.forward(&states, &input)?;
         output.as_dtype(Dtype::Float32)?.reshape(&[-1])
     }
 }
@@ -210,7 +164,7 @@ impl From<Exception> for BackendError {
 
 impl Backend for MlxBackend {
     fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
-        self.tables.check(batch)?;
+        check(&self.limits, batch)?;
         let parts = parts::parts(batch, self.streams.len());
         if parts.len() < 2 {
             return Ok(self.whole(batch, None)?);
@@ -227,7 +181,7 @@ impl Backend for MlxBackend {
     }
 
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
-        self.tables.check(batch)?;
+        check(&self.limits, batch)?;
         let mut trace = Trace::default();
         trace.outputs = self.whole(batch, Some(&mut trace))?;
         Ok(trace)

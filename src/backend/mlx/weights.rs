@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     backend::BackendError,
-    model::checkpoint::{Checkpoint, Matrix, PackedMatrix},
+    model::{
+        checkpoint::{Checkpoint, Matrix, PackedMatrix},
+        head::{Dense, NormName},
+    },
 };
 
 /// Takes the parts of a model out of a checkpoint.
@@ -101,17 +104,32 @@ impl<'a> Loader<'a> {
                 Ok(self.array(&values, &[outputs])?)
             })
             .collect();
-        Ok(Linear::new(Weight::stack(weights?)?, ops::concatenate(&biases?, 0)?)?)
+        Ok(Linear::new(Weight::stack(weights?)?, Some(ops::concatenate(&biases?, 0)?))?)
+    }
+
+    /// The linear layer of `dense`, without what follows it.
+    pub(super) fn linear_of(&self, dense: &Dense) -> Result<Linear, BackendError> {
+        let Dense { module, inputs, outputs, bias, .. } = dense;
+        if *bias {
+            return self.linear(module, *outputs, *inputs);
+        }
+        Ok(Linear::new(self.weight(module, *outputs, *inputs)?, None)?)
+    }
+
+    /// A layer norm with bias.
+    pub(super) fn norm(&self, module: &str, width: usize, epsilon: f32) -> Result<Norm, BackendError> {
+        self.norm_of(&NormName { module: module.to_owned(), epsilon, bias: true }, width)
     }
 
     /// A layer norm.
-    pub(super) fn norm(&self, module: &str, width: usize, epsilon: f32) -> Result<Norm, BackendError> {
+    pub(super) fn norm_of(&self, name: &NormName, width: usize) -> Result<Norm, BackendError> {
         let vector = |kind: &str| -> Result<Array, BackendError> {
-            let array =
-                self.array(&self.checkpoint.floats(&format!("{module}.{kind}"), &[width])?, &[width])?;
+            let values = self.checkpoint.floats(&format!("{}.{kind}", name.module), &[width])?;
+            let array = self.array(&values, &[width])?;
             array.eval()?;
             Ok(array)
         };
-        Ok(Norm { scale: vector("weight")?, shift: vector("bias")?, epsilon })
+        let shift = name.bias.then(|| vector("bias")).transpose()?;
+        Ok(Norm { scale: vector("weight")?, shift, epsilon: name.epsilon })
     }
 }

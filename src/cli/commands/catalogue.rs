@@ -83,7 +83,7 @@ fn model_line(place: &Place, model: &ModelEntry, output_dir: &Path, hub: &Hub) -
     let snapshot = hub.model_snapshot(&model.hf_name, model.revision.as_deref(), &mut |_| {}).ok();
     let opened = snapshot.as_ref().map(|snapshot| ModelConfig::open(&snapshot.folder));
     let (architecture, problem) = match opened {
-        Some(Ok(config)) => (Some(config.architecture().name().to_owned()), None),
+        Some(Ok(config)) => (Some(config.architecture.name().to_owned()), None),
         Some(Err(error)) => (None, Some(error.to_string())),
         None => (None, None),
     };

@@ -1,0 +1,137 @@
+//! From token states to what a model gives out: logits, or an embedding.
+
+use candle_core::{Device, Result, Tensor};
+
+use super::{
+    linear::{Linear, Norm, with_slices},
+    weights::Loader,
+};
+use crate::{
+    backend::BackendError,
+    model::{
+        activation::Activation,
+        batch::Batch,
+        config::{self, ModelConfig},
+        head::{Dense, Pick},
+        pooling::{PoolingMode, Step},
+    },
+};
+
+/// A head with its weights.
+pub(super) struct Head {
+    picks: Picks,
+    layers: Vec<Layer>,
+}
+
+enum Picks {
+    One(Pick),
+    Pooled(Vec<PoolingMode>),
+}
+
+enum Layer {
+    Dense { linear: Linear, activation: Option<Activation>, norm: Option<Norm> },
+    Normalize,
+}
+
+impl Layer {
+    fn dense(loader: &Loader<'_>, dense: &Dense) -> std::result::Result<Self, BackendError> {
+        let norm = dense.norm.as_ref().map(|norm| loader.norm_of(norm, dense.outputs)).transpose()?;
+        Ok(Self::Dense { linear: loader.linear_of(dense)?, activation: dense.activation, norm })
+    }
+
+    fn forward(&self, x: Tensor) -> Result<Tensor> {
+        let Self::Dense { linear, activation, norm } = self else { return normalized(&x) };
+        let y = match activation {
+            Some(activation) => linear.activate(&x, *activation)?,
+            None => linear.forward(&x)?,
+        };
+        norm.as_ref().map_or(Ok(y.clone()), |norm| norm.forward(&y))
+    }
+}
+
+impl Head {
+    pub(super) fn load(
+        loader: &Loader<'_>,
+        config: &ModelConfig,
+        head: &config::Head,
+    ) -> std::result::Result<Self, BackendError> {
+        match head {
+            config::Head::Classification(classifier) => {
+                let layers = classifier.layers.iter().map(|layer| Layer::dense(loader, layer));
+                Ok(Self {
+                    picks: Picks::One(classifier.pick),
+                    layers: layers.collect::<std::result::Result<_, _>>()?,
+                })
+            }
+            config::Head::Embedding(pooling) => {
+                pooling.check(config.hidden_size)?;
+                let layers = pooling.steps.iter().map(|step| match step {
+                    Step::Dense(dense) => Layer::dense(loader, dense),
+                    Step::Normalize => Ok(Layer::Normalize),
+                });
+                let layers = layers.collect::<std::result::Result<_, _>>()?;
+                Ok(Self { picks: Picks::Pooled(pooling.modes.clone()), layers })
+            }
+        }
+    }
+
+    /// One row of numbers per row of the batch, from states `[real tokens, hidden]`.
+    pub(super) fn forward(&self, states: &Tensor, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+        let hidden = states.dim(1)?;
+        let vectors: Vec<f32> = with_slices(&[states], |slices| {
+            let row = |range: std::ops::Range<usize>| {
+                let tokens = &slices[0][range.start * hidden..range.end * hidden];
+                match &self.picks {
+                    Picks::One(Pick::First) => tokens[..hidden].to_vec(),
+                    Picks::One(Pick::Mean) => pooled(tokens, hidden, PoolingMode::Mean),
+                    Picks::One(Pick::Last(id)) => {
+                        let last = batch.ids[range.clone()].iter().rposition(|other| other == id);
+                        tokens[last.unwrap_or(range.len() - 1) * hidden..][..hidden].to_vec()
+                    }
+                    Picks::Pooled(modes) => {
+                        modes.iter().flat_map(|mode| pooled(tokens, hidden, *mode)).collect()
+                    }
+                }
+            };
+            batch.ranges().flat_map(row).collect()
+        })?;
+        let width = vectors.len() / batch.rows();
+        let mut x = Tensor::from_vec(vectors, (batch.rows(), width), &Device::Cpu)?;
+        for layer in &self.layers {
+            x = layer.forward(x)?;
+        }
+        x.to_vec2()
+    }
+}
+
+/// The states of one row as one vector.
+fn pooled(tokens: &[f32], hidden: usize, mode: PoolingMode) -> Vec<f32> {
+    let count = (tokens.len() / hidden) as f32;
+    let folded = |start: f32, combine: fn(f32, f32) -> f32, factor: f32| {
+        let mut vector = vec![start; hidden];
+        for token in tokens.chunks_exact(hidden) {
+            for (folded, value) in vector.iter_mut().zip(token) {
+                *folded = combine(*folded, *value);
+            }
+        }
+        vector.iter_mut().for_each(|value| *value *= factor);
+        vector
+    };
+    match mode {
+        PoolingMode::Cls => tokens[..hidden].to_vec(),
+        PoolingMode::Last => tokens[tokens.len() - hidden..].to_vec(),
+        PoolingMode::Max => folded(f32::NEG_INFINITY, f32::max, 1.0),
+        PoolingMode::Mean => folded(0.0, |sum, value| sum + value, 1.0 / count),
+        PoolingMode::MeanSqrt => folded(0.0, |sum, value| sum + value, 1.0 / count.sqrt()),
+    }
+}
+
+/// Scales each row to length 1; as in PyTorch's `normalize`, lengths below 1e-12 count as 1e-12.
+fn normalized(x: &Tensor) -> Result<Tensor> {
+    let mut rows: Vec<Vec<f32>> = x.to_vec2()?;
+    for row in &mut rows {
+        let length = row.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-12);
+        row.iter_mut().for_each(|value| *value /= length);
+    }
+    Tensor::new(rows, x.device())
+}

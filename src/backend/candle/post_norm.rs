@@ -1,0 +1,135 @@
+//! The post-norm encoder on candle tensors, ragged: activations are `[real tokens, width]`.
+
+use candle_core::{Result, Tensor};
+
+use super::{
+    Encoder,
+    attention::{Attention, Change, Place},
+    embeddings::Embeddings,
+    linear::{Linear, Norm},
+    record,
+    weights::Loader,
+};
+use crate::{
+    backend::{BackendError, Trace},
+    model::{
+        activation::Activation,
+        batch::Batch,
+        post_norm::{LayerNames, PostNorm as Config, RelativeBias},
+    },
+};
+
+struct Layer {
+    query_key_value: Linear,
+    attention_output: Linear,
+    attention_norm: Norm,
+    intermediate: Linear,
+    output: Linear,
+    output_norm: Norm,
+}
+
+impl Layer {
+    fn load(
+        loader: &Loader<'_>,
+        config: &Config,
+        names: &LayerNames,
+    ) -> std::result::Result<Self, BackendError> {
+        let (hidden, wide, epsilon) = (config.hidden_size, config.intermediate_size, config.epsilon);
+        Ok(Self {
+            query_key_value: loader.stacked(&names.query_key_value, hidden, hidden)?,
+            attention_output: loader.linear(&names.attention_output, hidden, hidden)?,
+            attention_norm: loader.norm(&names.attention_norm, hidden, epsilon)?,
+            intermediate: loader.linear(&names.intermediate, wide, hidden)?,
+            output: loader.linear(&names.output, hidden, wide)?,
+            output_norm: loader.norm(&names.output_norm, hidden, epsilon)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, attention: &Attention<'_>, activation: Activation) -> Result<Tensor> {
+        let packed = self.query_key_value.forward(x)?;
+        let context = packed.apply_op1_no_bwd(attention)?;
+        let x = self.attention_output.add_norm(&context, x, &self.attention_norm)?;
+        let wide = self.intermediate.activate(&x, activation)?;
+        self.output.add_norm(&wide, &x, &self.output_norm)
+    }
+}
+
+/// The encoder, without a head.
+pub(super) struct PostNorm {
+    embeddings: Embeddings,
+    weights: Vec<Layer>,
+    layers: Vec<Vec<usize>>,
+    heads: usize,
+    activation: Activation,
+    relative: Option<ByDistance>,
+}
+
+impl PostNorm {
+    pub(super) fn load(
+        loader: &Loader<'_>,
+        config: &Config,
+        positions: usize,
+    ) -> std::result::Result<Self, BackendError> {
+        let weights = config.weights.iter().map(|names| Layer::load(loader, config, names));
+        let relative = config.relative.as_ref();
+        Ok(Self {
+            embeddings: Embeddings::load(loader, config)?,
+            weights: weights.collect::<std::result::Result<_, _>>()?,
+            layers: config.layers.clone(),
+            heads: config.heads,
+            activation: config.activation,
+            relative: relative
+                .map(|bias| ByDistance::load(loader, bias, config.heads, positions))
+                .transpose()?,
+        })
+    }
+}
+
+impl Encoder for PostNorm {
+    fn forward(&self, batch: &Batch, mut trace: Option<&mut Trace>) -> Result<Tensor> {
+        let rows: Vec<_> = batch.ranges().collect();
+        let change = self.relative.as_ref().map(|bias| bias as &dyn Change);
+        let attention = Attention { rows: &rows, heads: self.heads, change };
+        let mut x = self.embeddings.forward(batch)?;
+        record(&mut trace, "embeddings", &x)?;
+        for (index, weights) in self.layers.iter().enumerate() {
+            for one in weights {
+                x = self.weights[*one].forward(&x, &attention, self.activation)?;
+            }
+            record(&mut trace, &format!("layer.{index}"), &x)?;
+        }
+        Ok(x)
+    }
+}
+
+/// Biases of the scores by head and distance.
+struct ByDistance {
+    /// For each head, from `1 - longest` to `longest - 1`.
+    biases: Vec<Vec<f32>>,
+    longest: usize,
+}
+
+impl ByDistance {
+    fn load(
+        loader: &Loader<'_>,
+        bias: &RelativeBias,
+        heads: usize,
+        longest: usize,
+    ) -> std::result::Result<Self, BackendError> {
+        let table: Vec<Vec<f32>> = loader.matrix(&bias.module, bias.rows, heads)?.to_vec2()?;
+        let buckets = bias.by_distance(longest);
+        let of_head = |head: usize| buckets.iter().map(|bucket| table[*bucket][head]).collect();
+        Ok(Self { biases: (0..heads).map(of_head).collect(), longest })
+    }
+}
+
+impl Change for ByDistance {
+    fn change(&self, place: &Place, scores: &mut [f32]) {
+        for (query, scores) in place.queries.clone().zip(scores.chunks_exact_mut(place.stride)) {
+            let biases = &self.biases[place.head][self.longest - 1 - query..][..place.keys];
+            for (score, bias) in scores.iter_mut().zip(biases) {
+                *score += bias;
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The post-norm encoder as an MLX graph, padded to the longest row of a batch.
+
+use mlx_rs::{Array, error::Exception};
+
+use super::{
+    Encoder,
+    input::{Input, PerLength, record},
+    layers::{Linear, Norm, activate, attention},
+    weights::Loader,
+};
+use crate::{
+    backend::{BackendError, Trace},
+    model::{
+        activation::Activation,
+        post_norm::{self, LayerNames, PostNorm as Config, RelativeBias},
+    },
+};
+
+struct Layer {
+    query_key_value: Linear,
+    attention_output: Linear,
+    attention_norm: Norm,
+    intermediate: Linear,
+    output: Linear,
+    output_norm: Norm,
+}
+
+impl Layer {
+    fn load(loader: &Loader<'_>, config: &Config, names: &LayerNames) -> Result<Self, BackendError> {
+        let (hidden, wide, epsilon) = (config.hidden_size, config.intermediate_size, config.epsilon);
+        Ok(Self {
+            query_key_value: loader.stacked(&names.query_key_value, hidden, hidden)?,
+            attention_output: loader.linear(&names.attention_output, hidden, hidden)?,
+            attention_norm: loader.norm(&names.attention_norm, hidden, epsilon)?,
+            intermediate: loader.linear(&names.intermediate, wide, hidden)?,
+            output: loader.linear(&names.output, hidden, wide)?,
+            output_norm: loader.norm(&names.output_norm, hidden, epsilon)?,
+        })
+    }
+
+    fn forward(
+        &self,
+        x: &Array,
+        bias: Option<&Array>,
+        heads: usize,
+        activation: Activation,
+    ) -> Result<Array, Exception> {
+        let context = attention(&self.query_key_value.forward(x)?, heads, bias)?;
+        let x = self.attention_norm.forward(&self.attention_output.forward(&context)?.add(x)?)?;
+        let wide = activate(&self.intermediate.forward(&x)?, activation)?;
+        self.output_norm.forward(&self.output.forward(&wide)?.add(&x)?)
+    }
+}
+
+/// The encoder, without a head.
+pub(super) struct PostNorm {
+    embeddings: Embeddings,
+    weights: Vec<Layer>,
+    layers: Vec<Vec<usize>>,
+    heads: usize,
+    activation: Activation,
+    relative: Option<ByDistance>,
+}
+
+impl PostNorm {
+    pub(super) fn load(loader: &Loader<'_>, config: &Config) -> Result<Self, BackendError> {
+        let weights = config.weights.iter().map(|names| Layer::load(loader, config, names));
+        let relative = config.relative.as_ref();
+        Ok(Self {
+            embeddings: Embeddings::load(loader, config)?,
+            weights: weights.collect::<Result<_, _>>()?,
+            layers: config.layers.clone(),
+            heads: config.heads,
+            activation: config.activation,
+            relative: relative.map(|bias| ByDistance::load(loader, bias, config.heads)).transpose()?,
+        })
+    }
+}
+
+impl Encoder for PostNorm {
+    fn forward(&self, input: &Input, mut trace: Option<&mut Trace>) -> Result<Array, Exception> {
+        let bias = match &self.relative {
+            Some(relative) => {
+                let by_distance = relative.biases(input.padded.length)?;
+                Some(input.bias.as_ref().map_or(Ok(by_distance.clone()), |bias| by_distance.add(bias))?)
+            }
+            None => input.bias.clone(),
+        };
+        let mut x = self.embeddings.forward(input)?;
+        record(&mut trace, "embeddings", &x, input)?;
+        for (index, weights) in self.layers.iter().enumerate() {
+            for one in weights {
+                x = self.weights[*one].forward(&x, bias.as_ref(), self.heads, self.activation)?;
+            }
+            record(&mut trace, &format!("layer.{index}"), &x, input)?;
+        }
+        Ok(x)
+    }
+}
+
+/// The tables, the norm of their sum, and the way to the width of the states.
+struct Embeddings {
+    words: Array,
+    positions: Array,
+    first_position: i32,
+    places: PerLength,
+    types: Option<Array>,
+    norm: Norm,
+    projection: Option<Linear>,
+}
+
+impl Embeddings {
+    fn load(loader: &Loader<'_>, encoder: &Config) -> Result<Self, BackendError> {
+        let post_norm::Embeddings { width, words, positions, first_position, types, norm, projection } =
+            &encoder.embeddings;
+        let table = |(module, rows): &(String, usize)| loader.table(module, *rows, *width);
+        let project = |module: &String| loader.linear(module, encoder.hidden_size, *width);
+        Ok(Self {
+            words: table(words)?,
+            positions: table(positions)?,
+            first_position: *first_position as i32,
+            places: PerLength::default(),
+            types: types.as_ref().map(table).transpose()?,
+            norm: loader.norm(norm, *width, encoder.epsilon)?,
+            projection: projection.as_ref().map(project).transpose()?,
+        })
+    }
+
+    fn forward(&self, input: &Input) -> Result<Array, Exception> {
+        let length = input.padded.length;
+        let places = self.places.get(length, || {
+            let rows: Vec<i32> = (0..length as i32).map(|row| self.first_position + row).collect();
+            self.positions.take_axis(Array::from_slice(&rows, &[length as i32]), 0)
+        })?;
+        let mut sum = self.words.take_axis(&input.ids, 0)?;
+        if let Some(types) = &self.types {
+            sum = sum.add(types.take_axis(&input.type_ids, 0)?)?;
+        }
+        let states = self.norm.forward(&sum.add(&places)?)?;
+        match &self.projection {
+            Some(projection) => projection.forward(&states),
+            None => Ok(states),
+        }
+    }
+}
+
+/// Biases of the scores by head and distance.
+struct ByDistance {
+    /// `[heads, buckets]`.
+    table: Array,
+    bias: RelativeBias,
+    biases: PerLength,
+}
+
+impl ByDistance {
+    fn load(loader: &Loader<'_>, bias: &RelativeBias, heads: usize) -> Result<Self, BackendError> {
+        let table = loader.table(&bias.module, bias.rows, heads)?.transpose()?;
+        Ok(Self { table, bias: bias.clone(), biases: PerLength::default() })
+    }
+
+    /// `[1, heads, length, length]`.
+    fn biases(&self, length: usize) -> Result<Array, Exception> {
+        self.biases.get(length, || {
+            let by_distance = self.bias.by_distance(length);
+            let row = |query: usize| by_distance[length - 1 - query..][..length].iter();
+            let buckets: Vec<u32> = (0..length).flat_map(row).map(|bucket| *bucket as u32).collect();
+            let buckets = Array::from_slice(&buckets, &[length as i32, length as i32]);
+            self.table.take_axis(&buckets, 1)?.expand_dims(0)
+        })
+    }
+}
