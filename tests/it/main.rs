@@ -5,9 +5,12 @@ mod arms;
 mod bad_input;
 mod bad_model;
 mod cli;
+mod completeness;
 mod convert_cli;
 mod failures;
 mod golden;
+#[cfg(feature = "mlx")]
+mod golden_run;
 mod harness;
 mod hub_cli;
 mod labels;

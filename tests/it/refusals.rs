@@ -1,6 +1,7 @@
 //! What is wrong with models, datasets, configurations and command lines: told in words, with the way
 //! out where there is one, before anything is measured.
 
+use gatecheck::{model::architecture::ALL, text::list};
 use serde_json::{Value, json};
 
 use crate::{
@@ -104,8 +105,11 @@ fn a_pickle_is_never_read() {
 #[test]
 fn a_model_of_an_unknown_type() {
     let place = with(|model| model.config["model_type"] = json!("llama"));
-    place.refuses(RUN, "error: model type `llama` is not implemented; known are `bert`");
-    place.refuses("convert --model model", "error: model type `llama` is not implemented; known are `bert`");
+    let known: Vec<_> = ALL.iter().map(|architecture| architecture.name()).collect();
+    let known = list(&known, ALL.len());
+    let words = format!("error: model type `llama` is not implemented; known are {known}");
+    place.refuses(RUN, &words);
+    place.refuses("convert --model model", &words);
 }
 
 #[test]

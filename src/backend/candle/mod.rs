@@ -4,6 +4,7 @@
 //! a baseline slower than PyTorch would flatter every candidate. Nothing is padded.
 
 mod attention;
+mod bart;
 #[doc(hidden)]
 pub mod cases;
 mod elementwise;
@@ -21,7 +22,7 @@ mod work;
 
 use candle_core::Tensor;
 
-use self::{head::Head, post_norm::PostNorm, weights::Loader, work::Work};
+use self::{bart::Bart, head::Head, post_norm::PostNorm, weights::Loader, work::Work};
 use super::{Backend, BackendError, Facts, Floor, LoadOptions, Trace, input, required_head};
 use crate::model::{
     architecture::Limits,
@@ -42,6 +43,7 @@ fn encoder(
 ) -> Result<Box<dyn Encoder + Send + Sync>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
+        Graph::Bart(graph) => Box::new(Bart::load(loader, graph, config.limits.positions)?),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The parts that encoders are made of, as MLX graphs.
 
+pub(super) use mlx_rs::fast::ScaledDotProductAttentionMask as Mask;
 use mlx_rs::{Array, error::Exception, fast, ops};
 
 use crate::model::activation::Activation;
@@ -107,17 +108,19 @@ impl Norm {
     }
 }
 
-/// Multi-head self-attention on packed projections `[rows, length, 3·hidden]`.
-pub(super) fn attention(packed: &Array, heads: usize, bias: Option<&Array>) -> Result<Array, Exception> {
-    let [rows, length, width] = [0, 1, 2].map(|axis| packed.shape()[axis]);
-    let (hidden, heads) = (width / 3, heads as i32);
-    let size = hidden / heads;
-    let thirds = packed.split_equal(3, -1)?;
-    let part =
-        |index: usize| thirds[index].reshape(&[rows, length, heads, size])?.transpose_axes(&[0, 2, 1, 3]);
-    let (query, key, value) = (part(0)?, part(1)?, part(2)?);
+/// Multi-head attention on queries, keys and values `[rows, length, hidden]`.
+pub(super) fn attention(
+    query: &Array,
+    key: &Array,
+    value: &Array,
+    heads: usize,
+    mask: Option<Mask<'_>>,
+) -> Result<Array, Exception> {
+    let [rows, length, hidden] = [0, 1, 2].map(|axis| query.shape()[axis]);
+    let (heads, size) = (heads as i32, hidden / heads as i32);
+    let split = |x: &Array| x.reshape(&[rows, length, heads, size])?.transpose_axes(&[0, 2, 1, 3]);
+    let (query, key, value) = (split(query)?, split(key)?, split(value)?);
     let scale = 1.0 / (size as f32).sqrt();
-    let mask = bias.map(fast::ScaledDotProductAttentionMask::Array);
     let context = fast::scaled_dot_product_attention(&query, &key, &value, scale, mask, None)?;
     context.transpose_axes(&[0, 2, 1, 3])?.reshape(&[rows, length, hidden])
 }

@@ -2,6 +2,7 @@
 //!
 //! MLX is not thread-safe as mlx-rs binds it: one backend per process, used from one thread.
 
+mod bart;
 mod head;
 mod input;
 mod layers;
@@ -11,7 +12,7 @@ mod weights;
 
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
-use self::{head::Head, input::Input, post_norm::PostNorm, weights::Loader};
+use self::{bart::Bart, head::Head, input::Input, post_norm::PostNorm, weights::Loader};
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::check, required_head};
 use crate::model::{
     architecture::Limits,
@@ -29,6 +30,7 @@ trait Encoder {
 fn encoder(loader: &Loader<'_>, config: &ModelConfig) -> Result<Box<dyn Encoder>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph)?),
+        Graph::Bart(graph) => Box::new(Bart::load(loader, graph)?),
     })
 }
 
