@@ -13,6 +13,7 @@ mod golden;
 mod golden_run;
 mod harness;
 mod hub_cli;
+mod labels;
 mod layering;
 #[cfg(feature = "mlx")]
 mod mlx_threads;
@@ -26,4 +27,6 @@ mod report_cli;
 mod run;
 mod second_reference;
 mod tiny_model;
+mod tokenizing;
 mod within;
+mod zero_shot;
