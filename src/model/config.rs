@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     architecture::{Architecture, Blueprint, Json, Limits},
+    deberta_v2::DebertaV2,
     head::Classifier,
     pooling::Pooling,
     post_norm::PostNorm,
@@ -112,6 +113,8 @@ pub enum Head {
 pub enum Graph {
     /// See [`PostNorm`].
     PostNorm(PostNorm),
+    /// See [`DebertaV2`].
+    DebertaV2(DebertaV2),
 }
 
 /// Weights packed by affine group quantization, as the artefact's `config.json` says.

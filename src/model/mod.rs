@@ -5,6 +5,7 @@ pub mod architecture;
 pub mod batch;
 pub mod checkpoint;
 pub mod config;
+pub mod deberta_v2;
 pub mod head;
 pub mod labels;
 pub mod pooling;

@@ -6,6 +6,9 @@
 mod attention;
 #[doc(hidden)]
 pub mod cases;
+mod convolution;
+mod deberta_v2;
+mod disentangled;
 mod elementwise;
 mod embeddings;
 mod gemm;
@@ -20,7 +23,7 @@ mod weights;
 
 use candle_core::Tensor;
 
-use self::{head::Head, post_norm::PostNorm, weights::Loader};
+use self::{deberta_v2::DebertaV2, head::Head, post_norm::PostNorm, weights::Loader};
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input, required_head};
 use crate::model::{
     architecture::Limits,
@@ -41,6 +44,7 @@ fn encoder(
 ) -> Result<Box<dyn Encoder + Send + Sync>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
+        Graph::DebertaV2(graph) => Box::new(DebertaV2::load(loader, graph, config.limits.positions)?),
     })
 }
 

@@ -109,17 +109,33 @@ impl Norm {
 
 /// Multi-head self-attention on packed projections `[rows, length, 3·hidden]`.
 pub(super) fn attention(packed: &Array, heads: usize, bias: Option<&Array>) -> Result<Array, Exception> {
+    let parts = per_head(packed, heads)?;
+    let scale = 1.0 / (parts[0].shape()[3] as f32).sqrt();
+    attend(&parts, scale, bias)
+}
+
+/// Queries, keys and values `[rows, heads, length, size]` from packed projections.
+pub(super) fn per_head(packed: &Array, heads: usize) -> Result<[Array; 3], Exception> {
     let [rows, length, width] = [0, 1, 2].map(|axis| packed.shape()[axis]);
-    let (hidden, heads) = (width / 3, heads as i32);
-    let size = hidden / heads;
+    let heads = heads as i32;
     let thirds = packed.split_equal(3, -1)?;
-    let part =
-        |index: usize| thirds[index].reshape(&[rows, length, heads, size])?.transpose_axes(&[0, 2, 1, 3]);
-    let (query, key, value) = (part(0)?, part(1)?, part(2)?);
-    let scale = 1.0 / (size as f32).sqrt();
+    let part = |index: usize| {
+        let shape = [rows, length, heads, width / 3 / heads];
+        thirds[index].reshape(&shape)?.transpose_axes(&[0, 2, 1, 3])
+    };
+    Ok([part(0)?, part(1)?, part(2)?])
+}
+
+/// `softmax(scale·Q·Kᵀ + bias)·V` of all heads, side by side.
+pub(super) fn attend(
+    [query, key, value]: &[Array; 3],
+    scale: f32,
+    bias: Option<&Array>,
+) -> Result<Array, Exception> {
+    let [rows, heads, length, size] = [0, 1, 2, 3].map(|axis| query.shape()[axis]);
     let mask = bias.map(fast::ScaledDotProductAttentionMask::Array);
-    let context = fast::scaled_dot_product_attention(&query, &key, &value, scale, mask, None)?;
-    context.transpose_axes(&[0, 2, 1, 3])?.reshape(&[rows, length, hidden])
+    let context = fast::scaled_dot_product_attention(query, key, value, scale, mask, None)?;
+    context.transpose_axes(&[0, 2, 1, 3])?.reshape(&[rows, length, heads * size])
 }
 
 /// An activation function.

@@ -2,6 +2,9 @@
 //!
 //! MLX is not thread-safe as mlx-rs binds it: one backend per process, used from one thread.
 
+mod convolution;
+mod deberta_v2;
+mod disentangled;
 mod head;
 mod input;
 mod layers;
@@ -11,7 +14,7 @@ mod weights;
 
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
-use self::{head::Head, input::Input, post_norm::PostNorm, weights::Loader};
+use self::{deberta_v2::DebertaV2, head::Head, input::Input, post_norm::PostNorm, weights::Loader};
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::check, required_head};
 use crate::model::{
     architecture::Limits,
@@ -29,6 +32,7 @@ trait Encoder {
 fn encoder(loader: &Loader<'_>, config: &ModelConfig) -> Result<Box<dyn Encoder>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph)?),
+        Graph::DebertaV2(graph) => Box::new(DebertaV2::load(loader, graph)?),
     })
 }
 

@@ -12,12 +12,14 @@ use crate::{
     backend::{BackendError, Trace},
     model::{
         activation::Activation,
-        post_norm::{self, LayerNames, PostNorm as Config, RelativeBias},
+        head::Dense,
+        post_norm::{self, LayerNames, PostNorm as Config, Projection, RelativeBias},
     },
 };
 
-struct Layer {
-    query_key_value: Linear,
+/// One layer.
+pub(super) struct Layer {
+    pub(super) query_key_value: Linear,
     attention_output: Linear,
     attention_norm: Norm,
     intermediate: Linear,
@@ -46,7 +48,17 @@ impl Layer {
         activation: Activation,
     ) -> Result<Array, Exception> {
         let context = attention(&self.query_key_value.forward(x)?, heads, bias)?;
-        let x = self.attention_norm.forward(&self.attention_output.forward(&context)?.add(x)?)?;
+        self.finish(x, &context, activation)
+    }
+
+    /// What follows the attention.
+    pub(super) fn finish(
+        &self,
+        x: &Array,
+        context: &Array,
+        activation: Activation,
+    ) -> Result<Array, Exception> {
+        let x = self.attention_norm.forward(&self.attention_output.forward(context)?.add(x)?)?;
         let wide = activate(&self.intermediate.forward(&x)?, activation)?;
         self.output_norm.forward(&self.output.forward(&wide)?.add(&x)?)
     }
@@ -54,11 +66,11 @@ impl Layer {
 
 /// The encoder, without a head.
 pub(super) struct PostNorm {
-    embeddings: Embeddings,
-    weights: Vec<Layer>,
+    pub(super) embeddings: Embeddings,
+    pub(super) weights: Vec<Layer>,
     layers: Vec<Vec<usize>>,
-    heads: usize,
-    activation: Activation,
+    pub(super) heads: usize,
+    pub(super) activation: Activation,
     relative: Option<ByDistance>,
 }
 
@@ -99,48 +111,63 @@ impl Encoder for PostNorm {
 }
 
 /// The tables, the norm of their sum, and the way to the width of the states.
-struct Embeddings {
+pub(super) struct Embeddings {
     words: Array,
-    positions: Array,
+    positions: Option<Array>,
     first_position: i32,
     places: PerLength,
     types: Option<Array>,
     norm: Norm,
     projection: Option<Linear>,
+    /// Whether the norm comes after the projection.
+    norm_last: bool,
 }
 
 impl Embeddings {
     fn load(loader: &Loader<'_>, encoder: &Config) -> Result<Self, BackendError> {
         let post_norm::Embeddings { width, words, positions, first_position, types, norm, projection } =
             &encoder.embeddings;
-        let table = |(module, rows): &(String, usize)| loader.table(module, *rows, *width);
-        let project = |module: &String| loader.linear(module, encoder.hidden_size, *width);
+        let (inner, outer) = (*width, encoder.hidden_size);
+        let table = |(module, rows): &(String, usize)| loader.table(module, *rows, inner);
+        let (norm_last, projection) = match projection {
+            Some(Projection::BeforeNorm(module)) => {
+                let dense = Dense { bias: false, ..Dense::new(module, inner, outer) };
+                (true, Some(loader.linear_of(&dense)?))
+            }
+            Some(Projection::AfterNorm(module)) => (false, Some(loader.linear(module, outer, inner)?)),
+            None => (false, None),
+        };
         Ok(Self {
             words: table(words)?,
-            positions: table(positions)?,
+            positions: positions.as_ref().map(table).transpose()?,
             first_position: *first_position as i32,
             places: PerLength::default(),
             types: types.as_ref().map(table).transpose()?,
-            norm: loader.norm(norm, *width, encoder.epsilon)?,
-            projection: projection.as_ref().map(project).transpose()?,
+            norm: loader.norm(norm, if norm_last { outer } else { inner }, encoder.epsilon)?,
+            projection,
+            norm_last,
         })
     }
 
-    fn forward(&self, input: &Input) -> Result<Array, Exception> {
-        let length = input.padded.length;
-        let places = self.places.get(length, || {
-            let rows: Vec<i32> = (0..length as i32).map(|row| self.first_position + row).collect();
-            self.positions.take_axis(Array::from_slice(&rows, &[length as i32]), 0)
-        })?;
-        let mut sum = self.words.take_axis(&input.ids, 0)?;
+    pub(super) fn forward(&self, input: &Input) -> Result<Array, Exception> {
+        let mut states = self.words.take_axis(&input.ids, 0)?;
         if let Some(types) = &self.types {
-            sum = sum.add(types.take_axis(&input.type_ids, 0)?)?;
+            states = states.add(types.take_axis(&input.type_ids, 0)?)?;
         }
-        let states = self.norm.forward(&sum.add(&places)?)?;
-        match &self.projection {
-            Some(projection) => projection.forward(&states),
-            None => Ok(states),
+        if let Some(positions) = &self.positions {
+            let length = input.padded.length;
+            states = states.add(self.places.get(length, || {
+                let rows: Vec<i32> = (0..length as i32).map(|row| self.first_position + row).collect();
+                positions.take_axis(Array::from_slice(&rows, &[length as i32]), 0)
+            })?)?;
         }
+        if !self.norm_last {
+            states = self.norm.forward(&states)?;
+        }
+        if let Some(projection) = &self.projection {
+            states = projection.forward(&states)?;
+        }
+        if self.norm_last { self.norm.forward(&states) } else { Ok(states) }
     }
 }
 

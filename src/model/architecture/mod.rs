@@ -3,6 +3,7 @@
 
 mod albert;
 mod bert;
+mod deberta_v2;
 mod distilbert;
 mod electra;
 mod mpnet;
@@ -74,6 +75,7 @@ pub static ALL: &[&Architecture] = &[
     &albert::ALBERT,
     &bert::BERT,
     &roberta::CAMEMBERT,
+    &deberta_v2::DEBERTA_V2,
     &distilbert::DISTILBERT,
     &electra::ELECTRA,
     &mpnet::MPNET,
