@@ -156,7 +156,8 @@ impl Head<'_> {
             self.times(0, queries.clone(), &scratch.keys, scores);
             if let Some(change) = self.change {
                 let room = &scratch.room;
-                change.change(&Place { head: self.head, queries, keys: length, stride: padded, room }, scores);
+                change
+                    .change(&Place { head: self.head, queries, keys: length, stride: padded, room }, scores);
             }
             softmax(scores, length, padded);
             let context = &mut scratch.context[..rows * wide];

@@ -41,7 +41,12 @@ impl Convolution {
             weight[(output * width + offset) * hidden + input] = *value;
         }
         let product = Linear::new(weight, bias, width * hidden)?;
-        Ok(Self { product, width: *width, activation: *activation, norm: loader.norm(norm, hidden, epsilon)? })
+        Ok(Self {
+            product,
+            width: *width,
+            activation: *activation,
+            norm: loader.norm(norm, hidden, epsilon)?,
+        })
     }
 
     /// `norm(y + activation(convolution of x))` for `x` and `y` of `[tokens, hidden]`, with zeros around

@@ -46,7 +46,12 @@ impl Layer {
         })
     }
 
-    pub(super) fn forward(&self, x: &Tensor, attention: &Attention<'_>, activation: Activation) -> Result<Tensor> {
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        attention: &Attention<'_>,
+        activation: Activation,
+    ) -> Result<Tensor> {
         let packed = self.query_key_value.forward(x)?;
         let context = packed.apply_op1_no_bwd(attention)?;
         let x = self.attention_output.add_norm(&context, x, &self.attention_norm)?;

@@ -1,6 +1,6 @@
 //! What DeBERTa adds to the scores of attention: products of tokens and distances.
 
-use mlx_rs::{Array, error::Exception, ops, ops::indexing::TryIndexOp};
+use mlx_rs::{Array, Stream, error::Exception, ops, ops::indexing::TryIndexOp};
 
 use super::{input::PerLength, layers::Linear, post_norm::PostNorm, weights::Loader};
 use crate::{
@@ -35,7 +35,8 @@ impl Disentangled {
         let [count, hidden] = [0, 1].map(|axis| vectors.shape()[axis]);
         let heads = base.heads as i32;
         let scaled = |projection: &Linear, third: i32| -> Result<Array, Exception> {
-            let projected = projection.forward(vectors)?.try_index((.., third * hidden..(third + 1) * hidden))?;
+            let projected =
+                projection.forward(vectors)?.try_index((.., third * hidden..(third + 1) * hidden))?;
             let scaled = projected.multiply(Array::from_f32(scale).as_dtype(vectors.dtype())?)?;
             let scaled = scaled.reshape(&[count, heads, hidden / heads])?.transpose_axes(&[1, 0, 2])?;
             // As it lies there the products need no copy of it.
@@ -75,11 +76,11 @@ impl Disentangled {
         let places = self.places.get(length, || {
             let by_distance = self.distances.by_distance(length);
             let row = |query: usize| by_distance[query..][..length].iter().rev();
-            let places: Vec<i32> =
-                (0..length).flat_map(row).map(|place| *place as i32 - first).collect();
+            let places: Vec<i32> = (0..length).flat_map(row).map(|place| *place as i32 - first).collect();
             Ok(Array::from_slice(&places, &[1, 1, length as i32, length as i32]))
         })?;
-        let reached = |vectors: &Array| vectors.try_index((.., first..last + 1));
+        let stream = Stream::thread_local_or_default();
+        let reached = |vectors: &Array| vectors.try_index_device((.., first..last + 1), &stream);
         let Vectors { keys, queries } = &self.layers[layer];
         let mut sum = bias.cloned();
         let mut add = |scores: Array| {

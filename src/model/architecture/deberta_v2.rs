@@ -184,7 +184,8 @@ impl Keys {
             tables.projection = Some(Projection::BeforeNorm(format!("{embeddings}.embed_proj")));
         }
         let layer = |index| LayerNames {
-            query_key_value: ["query", "key", "value"].map(|name| format!("{}.{name}_proj", attention(index))),
+            query_key_value: ["query", "key", "value"]
+                .map(|name| format!("{}.{name}_proj", attention(index))),
             ..LayerNames::bert(&format!("deberta.encoder.layer.{index}"))
         };
         PostNorm {
