@@ -7,16 +7,16 @@
 #
 # PEERS_PYTHON  a Python that has torch, transformers, onnx, onnxruntime and mlx; by default a fresh
 #               environment in a temporary folder, filled from PyPI and deleted at the end
-# MLX_PRELOAD   a BLAS for Python MLX, whose wheel brings a slow one on Linux, such as
-#               /usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.so.0
+# MLX_PRELOAD   libraries for Python MLX. By default, on Linux, the very MLX that the MLX arm is linked with,
+#               as a shared library: the wheel's own is compiled for any CPU, with a slow BLAS
 
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 python=${PEERS_PYTHON:-}
+environment=$(mktemp -d)
+trap 'rm -rf -- "$environment"' EXIT
 if [[ -z $python ]]; then
-  environment=$(mktemp -d)
-  trap 'rm -rf -- "$environment"' EXIT
   python3 -m venv "$environment"
   python=$environment/bin/python
   mlx=mlx
@@ -25,4 +25,8 @@ if [[ -z $python ]]; then
 fi
 cd -- "$here/.."
 cargo build --quiet --release --example arm_times
+if [[ -z ${MLX_PRELOAD:-} && $(uname -s) == Linux ]]; then
+  python3 "$here/shared_mlx.py" "$environment/libmlx.so"
+  export MLX_PRELOAD=$environment/libmlx.so
+fi
 "$python" "$here/compare_peers.py" --arms "${CARGO_TARGET_DIR:-target}/release/examples/arm_times" "$@"

@@ -9,7 +9,7 @@ use crate::{
     record::{ArmRecord, Call, Failure, Memory, Task},
     worker::{
         Launcher, Worker, WorkerError,
-        protocol::{BackendKind, Loaded, Request, Response},
+        protocol::{BackendKind, Loaded, Request, Response, Share},
     },
 };
 
@@ -108,6 +108,19 @@ impl<'a> Arm<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Option<u64>, Stop> {
         Ok(self.encode("warm-up", batch.clone(), observer)?.map(|answer| answer.ns))
+    }
+
+    /// How near a batch comes to what its matrix products allow, where the backend knows.
+    pub(super) fn share(&mut self, batch: Batch, observer: &mut dyn Observer) -> Result<Option<Share>, Stop> {
+        if !self.works() {
+            return Ok(None);
+        }
+        let error = match self.request(&Request::Share { batch }) {
+            Ok(Response::Share(share)) => return Ok(share),
+            Ok(other) => unexpected(&other),
+            Err(error) => error,
+        };
+        self.fail("warm-up", &error, observer).map(|()| None)
     }
 
     pub(super) fn latency_block(
@@ -262,6 +275,7 @@ fn unexpected(response: &Response) -> WorkerError {
         Response::Loaded(_) => "a loaded model",
         Response::Encoded { .. } => "outputs",
         Response::Memory { .. } => "memory use",
+        Response::Share(_) => "a share of the matrix rate",
         Response::Failed { message } => return WorkerError::Reported(message.clone()),
     };
     WorkerError::Protocol(format!("{kind} came where another answer was due"))

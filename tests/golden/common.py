@@ -18,9 +18,9 @@ from typing import Callable
 
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from sentence import Pooling, write_modules
+from sentence import Dense, Pooling, write_modules
 
 TWO = ["negative", "positive"]
 THREE = ["entailment", "neutral", "contradiction"]
@@ -43,8 +43,11 @@ class Architecture:
     chains: Callable = lambda model: {"": model.encoder.layer}
     # A norm after the layers is the last module of the chain.
     final_norm: bool = False
+    # For a model that looks at the padding: the reference is what it computes without any.
+    one_by_one: bool = False
     # Changes what the random rows may not be: such as ids that mean padding.
     adjust_rows: Callable = lambda rows, config: None
+    folder: Path | None = None
 
     def start(self, root):
         """Makes the folder empty."""
@@ -63,13 +66,14 @@ class Architecture:
         spread=SPREAD,
         options={},
         rename=str,
+        copies={},
         extra={},
         rewrite_config=None,
     ):
         """Makes one model: with `labels` a classifier, with `modules` an embedding.
 
-        `options` are arguments of the model's class, `rename` and `extra` change the names in the file
-        and add tensors, `rewrite_config` changes what `config.json` says.
+        `options` are arguments of the model's class, `rename` changes the names in the file, `copies`
+        (new name: name) and `extra` add tensors, `rewrite_config` changes what `config.json` says.
         """
         torch.manual_seed(seed)
         config = self.config(**sizes)
@@ -83,7 +87,8 @@ class Architecture:
         rows = draw_rows(lengths, config)
         self.adjust_rows(rows, config)
         for module in modules or []:
-            module.draw(dtype, spread)
+            if isinstance(module, Dense):
+                module.draw(dtype, spread)
 
         folder = self.folder / name
         folder.mkdir(parents=True)
@@ -94,9 +99,11 @@ class Architecture:
             entries = json.loads((folder / "config.json").read_text())
             write(folder / "config.json", rewrite_config(entries) or entries)
         tensors = {rename(key): value.to(dtype).contiguous() for key, value in stored(model).items()}
+        tensors |= {copy: tensors[name].clone() for copy, name in copies.items()}
         save_file({**tensors, **extra}, folder / "model.safetensors", metadata={"format": "pt"})
         if modules:
-            write_modules(folder, modules, config.max_position_embeddings - 2, write)
+            limit = config.max_position_embeddings - 2
+            write_modules(folder, modules, dtype, config.hidden_size, limit, write)
 
         stages, outputs = self.run(model, rows, modules)
         assert all(states.abs().max() < LARGEST_STATE for _, states in stages), (name, largest(stages))
@@ -121,6 +128,11 @@ class Architecture:
 
     def run(self, model, rows, modules):
         """Gives stages, with the states of the real tokens, and outputs."""
+        if self.one_by_one and len(rows) > 1:
+            alone = [self.run(model, [row], modules) for row in rows]
+            stages = zip(*(stages for stages, _ in alone))
+            stages = [(same[0][0], torch.cat([states for _, states in same])) for same in stages]
+            return stages, torch.cat([outputs for _, outputs in alone])
         inputs = pad(rows, model)
         mask = inputs["attention_mask"]
         chains = self.chains(model.base_model)
@@ -198,8 +210,9 @@ def pad(rows, model):
 
 
 def unused(shapes):
-    """Tensors of heads that the model does not have; whoever reads them by mistake sees it."""
-    return {name: torch.full(shape, 3.0) for name, shape in shapes.items()}
+    """Tensors that the model does not have, uneven so that nobody reads them without a trace."""
+    count = lambda shape: torch.arange(torch.Size(shape).numel()).reshape(shape)
+    return {name: (count(shape) % 7 - 3).float() for name, shape in shapes.items()}
 
 
 def keep(calls):

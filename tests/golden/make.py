@@ -13,11 +13,14 @@ from pathlib import Path
 
 SCRIPTS = {
     "albert": "make_albert",
+    "bart": "make_bart",
     "bert": "make_bert",
     "camembert": "make_roberta",
     "deberta-v2": "make_deberta_v2",
     "distilbert": "make_distilbert",
     "electra": "make_electra",
+    "mobilebert": "make_mobilebert",
+    "modernbert": "make_modernbert",
     "mpnet": "make_mpnet",
     "roberta": "make_roberta",
     "xlm-roberta": "make_roberta",

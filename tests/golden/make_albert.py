@@ -23,8 +23,8 @@ def make(_, root):
         "classifier-odd",
         seed=401,
         sizes=dict(
-            embedding_size=13, hidden_size=25, num_attention_heads=5, num_hidden_layers=5, num_hidden_groups=2,
-            intermediate_size=29, hidden_act="gelu", layer_norm_eps=1e-2, vocab_size=38, max_position_embeddings=15,
+            embedding_size=13, hidden_size=15, num_attention_heads=5, num_hidden_layers=5, num_hidden_groups=2,
+            intermediate_size=19, hidden_act="gelu", layer_norm_eps=1e-2, vocab_size=38, max_position_embeddings=15,
             type_vocab_size=1,
         ),
         lengths=[15, 1, 5],
@@ -36,9 +36,9 @@ def make(_, root):
         seed=402,
         sizes=dict(
             embedding_size=32, hidden_size=64, num_attention_heads=4, num_hidden_layers=2, intermediate_size=32,
-            vocab_size=40, max_position_embeddings=9,
+            vocab_size=40, max_position_embeddings=7,
         ),
-        lengths=[3, 9],
+        lengths=[2, 7],
         dtype=torch.float16,
         labels=TWO,
     )

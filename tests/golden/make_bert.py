@@ -1,12 +1,24 @@
 """BERT: the models of `tests/golden/bert/`."""
 
 import torch
+from torch import nn
 from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from common import Architecture
-from sentence import Normalize, Pooling
+from sentence import Dense, Normalize, Pooling
 
 BERT = Architecture("bert", __file__, BertConfig, BertModel, BertForSequenceClassification)
+
+
+# For what follows the encoder the encoder itself does not matter.
+SMALL = dict(
+    hidden_size=9,
+    num_attention_heads=3,
+    num_hidden_layers=1,
+    intermediate_size=8,
+    vocab_size=24,
+    max_position_embeddings=12,
+)
 
 
 def tensorflow_names(name):
@@ -79,7 +91,7 @@ def make(_, root):
             max_position_embeddings=34,
         ),
         lengths=[16, 2, 34, 9],
-        modules=[Pooling("mean"), Normalize()],
+        modules=[Pooling("mean", brief=True), Normalize()],
     )
     BERT.make(
         "embedding-cls",
@@ -95,8 +107,50 @@ def make(_, root):
         ),
         lengths=[4, 16, 1, 8, 12],
         dtype=torch.bfloat16,
-        modules=[Pooling("cls")],
+        modules=[Pooling("cls", brief=True)],
         options=dict(add_pooling_layer=False),
         rename=tensorflow_names,
         extra={"embeddings.position_ids": torch.arange(16).unsqueeze(0)},
+    )
+    # Every mode at once, in the order of the switches.
+    BERT.make(
+        "embedding-modes",
+        seed=6,
+        sizes=SMALL,
+        lengths=[4, 9, 1],
+        modules=[Pooling("cls", "max", "mean", "mean_sqrt_len_tokens", "lasttoken")],
+        options=dict(add_pooling_layer=False),
+    )
+    # A linear layer with bias and tanh before the length is made 1.
+    BERT.make(
+        "embedding-dense",
+        seed=7,
+        sizes=SMALL,
+        lengths=[5, 2, 8],
+        modules=[Pooling("mean"), Dense(9, 7, bias=True, activation=nn.Tanh()), Normalize()],
+        options=dict(add_pooling_layer=False),
+    )
+    # Two modes side by side, then a linear layer with neither bias nor activation.
+    BERT.make(
+        "embedding-two",
+        seed=8,
+        sizes=SMALL,
+        lengths=[3, 7, 1],
+        dtype=torch.bfloat16,
+        modules=[Pooling("cls", "mean"), Dense(18, 5, bias=False, activation=nn.Identity())],
+        options=dict(add_pooling_layer=False),
+    )
+    # As sentence-transformers 6 stores it: the modes are a list, whose order counts.
+    BERT.make(
+        "embedding-list",
+        seed=9,
+        sizes=SMALL,
+        lengths=[6, 3],
+        dtype=torch.float16,
+        modules=[
+            Pooling("lasttoken", "mean_sqrt_len_tokens", current=True),
+            Dense(18, 5, bias=True, activation=nn.Identity()),
+            Normalize(),
+        ],
+        options=dict(add_pooling_layer=False),
     )

@@ -39,7 +39,7 @@ def make(_, root):
         "classifier-v3",
         seed=601,
         sizes=dict(
-            hidden_size=25, num_attention_heads=5, num_hidden_layers=2, intermediate_size=33, vocab_size=38,
+            hidden_size=15, num_attention_heads=5, num_hidden_layers=2, intermediate_size=21, vocab_size=38,
             max_position_embeddings=24, relative_attention=True, position_buckets=8, norm_rel_ebd="layer_norm",
             share_att_key=True, pos_att_type="p2c|c2p", position_biased_input=False,
         ),
@@ -48,11 +48,11 @@ def make(_, root):
         extra={
             "deberta.embeddings.position_ids": torch.arange(24).unsqueeze(0),
             **unused({
-                "deberta.embeddings.position_embeddings.weight": [24, 25],
-                "lm_predictions.lm_head.dense.weight": [25, 25],
+                "deberta.embeddings.position_embeddings.weight": [24, 15],
+                "lm_predictions.lm_head.dense.weight": [15, 15],
                 "lm_predictions.lm_head.bias": [38],
-                "mask_predictions.dense.weight": [25, 25],
-                "mask_predictions.LayerNorm.weight": [25],
+                "mask_predictions.dense.weight": [15, 15],
+                "mask_predictions.LayerNorm.weight": [15],
             }),
         },
         rewrite_config=as_v3,
@@ -66,7 +66,7 @@ def make(_, root):
             max_position_embeddings=16, relative_attention=True, position_buckets=4, norm_rel_ebd="layer_norm",
             share_att_key=True, pos_att_type=["p2c", "c2p"], position_biased_input=False,
         ),
-        lengths=[3, 9],
+        lengths=[2, 9],
         dtype=torch.float16,
         labels=TWO,
     )

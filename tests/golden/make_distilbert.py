@@ -23,7 +23,7 @@ def make(_, root):
         "classifier-odd",
         seed=201,
         sizes=dict(
-            dim=21, n_heads=3, n_layers=3, hidden_dim=29, activation="relu", vocab_size=38,
+            dim=15, n_heads=3, n_layers=2, hidden_dim=19, activation="relu", vocab_size=38,
             max_position_embeddings=15, sinusoidal_pos_embds=True,
         ),
         lengths=[15, 1, 6],
@@ -33,8 +33,8 @@ def make(_, root):
     DISTILBERT.make(
         "classifier-blocks",
         seed=202,
-        sizes=dict(dim=64, n_heads=2, n_layers=2, hidden_dim=32, vocab_size=40, max_position_embeddings=9),
-        lengths=[3, 9],
+        sizes=dict(dim=64, n_heads=2, n_layers=2, hidden_dim=32, vocab_size=40, max_position_embeddings=7),
+        lengths=[2, 7],
         dtype=torch.float16,
         labels=TWO,
     )
@@ -53,7 +53,8 @@ def make(_, root):
     DISTILBERT.make(
         "embedding-mean",
         seed=204,
-        sizes=dict(dim=27, n_heads=3, n_layers=1, hidden_dim=40, vocab_size=44, max_position_embeddings=16),
+        sizes=dict(dim=15, n_heads=3, n_layers=1, hidden_dim=22, vocab_size=44, max_position_embeddings=16),
         lengths=[5, 16, 2],
+        dtype=torch.float16,
         modules=[Pooling("mean"), Normalize()],
     )

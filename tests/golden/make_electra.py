@@ -11,12 +11,12 @@ ELECTRA = Architecture("electra", __file__, ElectraConfig, ElectraModel, Electra
 
 def make(_, root):
     ELECTRA.start(root)
-    # Embeddings of 13 are projected to 21.
+    # Embeddings of 13 are projected to 15.
     ELECTRA.make(
         "classifier-odd",
         seed=301,
         sizes=dict(
-            embedding_size=13, hidden_size=21, num_attention_heads=3, num_hidden_layers=2, intermediate_size=29,
+            embedding_size=13, hidden_size=15, num_attention_heads=3, num_hidden_layers=2, intermediate_size=19,
             hidden_act="relu", layer_norm_eps=1e-2, vocab_size=38, max_position_embeddings=17, type_vocab_size=2,
         ),
         lengths=[17, 1, 6],
@@ -28,9 +28,9 @@ def make(_, root):
         seed=302,
         sizes=dict(
             embedding_size=32, hidden_size=64, num_attention_heads=4, num_hidden_layers=2, intermediate_size=32,
-            vocab_size=40, max_position_embeddings=9,
+            vocab_size=40, max_position_embeddings=7,
         ),
-        lengths=[3, 9],
+        lengths=[2, 7],
         dtype=torch.float16,
         labels=TWO,
     )
@@ -47,7 +47,10 @@ def make(_, root):
         labels=TWO,
         extra={
             "electra.embeddings.position_ids": torch.arange(14).unsqueeze(0),
-            **unused({"discriminator_predictions.dense.weight": [18, 18], "discriminator_predictions.dense.bias": [18]}),
+            **unused({
+                "discriminator_predictions.dense.weight": [18, 18],
+                "discriminator_predictions.dense.bias": [18],
+            }),
         },
     )
     # Without the `electra.` before each name.
@@ -55,9 +58,10 @@ def make(_, root):
         "embedding-mean",
         seed=304,
         sizes=dict(
-            embedding_size=10, hidden_size=27, num_attention_heads=3, num_hidden_layers=1, intermediate_size=40,
+            embedding_size=10, hidden_size=15, num_attention_heads=3, num_hidden_layers=1, intermediate_size=22,
             vocab_size=44, max_position_embeddings=16,
         ),
         lengths=[5, 16, 2],
+        dtype=torch.float16,
         modules=[Pooling("mean"), Normalize()],
     )

@@ -27,7 +27,7 @@ def make(_, root):
         "classifier-odd",
         seed=501,
         sizes=dict(
-            hidden_size=21, num_attention_heads=3, num_hidden_layers=2, intermediate_size=29, hidden_act="relu",
+            hidden_size=15, num_attention_heads=3, num_hidden_layers=2, intermediate_size=19, hidden_act="relu",
             layer_norm_eps=1e-2, vocab_size=38, max_position_embeddings=17, relative_attention_num_buckets=40,
         ),
         lengths=[15, 1, 6],
@@ -39,9 +39,9 @@ def make(_, root):
         seed=502,
         sizes=dict(
             hidden_size=64, num_attention_heads=2, num_hidden_layers=2, intermediate_size=32,
-            layer_norm_eps=1e-5, vocab_size=40, max_position_embeddings=11,
+            layer_norm_eps=1e-5, vocab_size=40, max_position_embeddings=9,
         ),
-        lengths=[3, 9],
+        lengths=[2, 7],
         dtype=torch.float16,
         labels=TWO,
     )
@@ -63,9 +63,10 @@ def make(_, root):
         "embedding-mean",
         seed=504,
         sizes=dict(
-            hidden_size=27, num_attention_heads=3, num_hidden_layers=1, intermediate_size=40,
+            hidden_size=15, num_attention_heads=3, num_hidden_layers=1, intermediate_size=22,
             layer_norm_eps=1e-5, vocab_size=44, max_position_embeddings=20,
         ),
         lengths=[5, 18, 2],
+        dtype=torch.float16,
         modules=[Pooling("mean"), Normalize()],
     )

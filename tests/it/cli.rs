@@ -84,11 +84,24 @@ fn doctor_tells_of_the_machine() {
     assert!(output.stdout.contains("\nvirtual "), "{}", output.stdout);
 }
 
+fn arms_built_in() -> &'static [&'static str] {
+    if cfg!(feature = "mlx") { &["candle", "mlx"] } else { &["candle"] }
+}
+
 #[test]
 fn doctor_tries_every_arm() {
     let output = Place::new().gatecheck("doctor");
     assert_eq!(output.code, 0, "{}", output.stderr);
-    assert!(output.stdout.contains("\ncandle    works: "), "{}", output.stdout);
+    let after =
+        |start: &str| output.stdout.split(start).nth(1).unwrap_or_else(|| panic!("{}", output.stdout));
+    let gigaflops: f64 = after("\nproducts  ").split(' ').next().unwrap().parse().unwrap();
+    assert!(gigaflops >= 1.0);
+    let floor = after("its matrix products alone take ").split(' ').next().unwrap().parse::<u32>().unwrap();
+    assert!((1..=150).contains(&floor), "{floor}");
+    for arm in arms_built_in() {
+        let line = after(&format!("\n{arm:9} works: ")).lines().next().unwrap();
+        assert!(line.ends_with("% of that rate"), "{line}");
+    }
 }
 
 #[test]

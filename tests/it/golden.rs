@@ -13,7 +13,7 @@ use crate::{
     within::{IMPLEMENTATION, SUMMATION, Within, check_trace},
 };
 
-/// A small model with inputs and the reference, as `tests/golden/make_bert.py` writes it.
+/// A small model with inputs and the reference, as `tests/golden/make.py` writes it.
 pub(crate) struct Golden {
     /// Folder and name of the model.
     pub(crate) folder: PathBuf,
@@ -93,7 +93,7 @@ fn in_every_arm(check: impl Fn(&str, &Golden, &mut dyn Backend)) {
     }
 }
 
-fn same<const MICROS: u32>(label: &str, expected: &[Vec<f32>], found: &[Vec<f32>]) {
+pub(crate) fn same<const MICROS: u32>(label: &str, expected: &[Vec<f32>], found: &[Vec<f32>]) {
     assert_eq!(expected.len(), found.len(), "{label}");
     for (row, (expected, found)) in expected.iter().zip(found).enumerate() {
         assert!(

@@ -247,13 +247,20 @@ fn a_hub_that_is_not_there() {
 
 #[test]
 #[cfg(unix)]
+#[expect(unsafe_code, reason = "sets how the child begins; `signal` may be called between fork and exec")]
 fn ctrl_c_ends_a_download() {
     let place = Place::new();
     // It takes connections and never answers.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = place.command("run --model org/tiny --dataset mnli");
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let child = command.env("HF_ENDPOINT", endpoint).env_remove("HF_HUB_OFFLINE").spawn().unwrap();
+    command.env("HF_ENDPOINT", endpoint).env_remove("HF_HUB_OFFLINE");
+    // Shells start background jobs with the signal ignored, and a test run may be one.
+    let heed = || match unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) } {
+        libc::SIG_ERR => Err(std::io::Error::last_os_error()),
+        _ => Ok(()),
+    };
+    let child = unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, heed) }.spawn().unwrap();
     let (_connection, _) = listener.accept().unwrap();
     crate::failures::signal("INT", child.id());
     assert_eq!(Output::of(child).code, -1);

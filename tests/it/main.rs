@@ -11,6 +11,8 @@ mod golden;
 mod harness;
 mod hub_cli;
 mod layering;
+#[cfg(feature = "mlx")]
+mod mlx_threads;
 mod model_folder;
 #[cfg(feature = "mlx")]
 mod quant_mlx;

@@ -11,6 +11,7 @@ use super::{
     linear::contiguous,
     packed::Shared,
     tile::{Kernel, Tile},
+    work::note_attention,
 };
 
 /// `softmax(scale·Q·Kᵀ)·V` on packed projections `[tokens, 3·hidden]`: queries, then keys, then values.
@@ -31,6 +32,11 @@ pub(super) fn usual_scale(hidden: usize, heads: usize) -> f32 {
 
 /// Changes the scores of a few queries of one head before the softmax, such as by a bias.
 pub(super) trait Change: Sync {
+    /// How many products of the size of the scores this does by itself.
+    fn products(&self) -> u64 {
+        0
+    }
+
     /// Called once for each head of a row, before its scores: `room` is handed to [`Change::change`].
     fn prepare(&self, _head: &Head<'_>, _room: &mut Vec<f32>) {}
 
@@ -61,6 +67,8 @@ impl CustomOp1 for Attention<'_> {
         let packed = contiguous(storage, layout)?;
         let (tokens, width) = layout.shape().dims2()?;
         let hidden = width / 3;
+        let products = 2 + self.change.map_or(0, Change::products);
+        note_attention(self.rows.iter().map(ExactSizeIterator::len), hidden, products);
         let mut output = Vec::with_capacity(tokens * hidden);
         let shared = Shared::new(&mut output.spare_capacity_mut()[..tokens * hidden], hidden);
         let (kernel, heads) = (Kernel::of_this_cpu(), self.heads);

@@ -98,6 +98,10 @@ impl Reach {
 }
 
 impl Change for Disentangled {
+    fn products(&self) -> u64 {
+        self.reaches.len() as u64
+    }
+
     fn prepare(&self, head: &Head<'_>, room: &mut Vec<f32>) {
         let (length, mut products) = (head.row.len(), Vec::new());
         room.clear();

@@ -20,11 +20,12 @@ mod product;
 mod simd;
 mod tile;
 mod weights;
+mod work;
 
 use candle_core::Tensor;
 
-use self::{deberta_v2::DebertaV2, head::Head, post_norm::PostNorm, weights::Loader};
-use super::{Backend, BackendError, Facts, LoadOptions, Trace, input, required_head};
+use self::{deberta_v2::DebertaV2, head::Head, post_norm::PostNorm, weights::Loader, work::Work};
+use super::{Backend, BackendError, Facts, Floor, LoadOptions, Trace, input, required_head};
 use crate::model::{
     architecture::Limits,
     batch::Batch,
@@ -96,6 +97,16 @@ impl Backend for CandleBackend {
 
     fn peak_memory(&self) -> Option<u64> {
         None
+    }
+
+    fn floor(&mut self, batch: &Batch) -> Result<Option<Floor>, BackendError> {
+        input::check(&self.limits, batch)?;
+        let work = Work::of(|| self.pool.install(|| self.run(batch, None)).map(drop))?;
+        Ok(Some(self.pool.install(|| work.floor())))
+    }
+
+    fn highest_rate(&mut self) -> Option<f64> {
+        Some(self.pool.install(work::highest_rate))
     }
 
     fn facts(&self) -> Facts {
