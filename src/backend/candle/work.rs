@@ -106,7 +106,7 @@ mod tests {
         let work = Work::of(|| {
             note_product(3, 4, 5);
             note_product(3, 4, 5);
-            note_attention([2, 3].into_iter(), 8);
+            note_attention([2, 3].into_iter(), 8, 2);
             Ok::<(), ()>(())
         });
         let work = work.unwrap();

@@ -54,11 +54,14 @@ impl Encoder for DebertaV2 {
     fn forward(&self, input: &Input, mut trace: Option<&mut Trace>) -> Result<Array, Exception> {
         let first = self.base.embeddings.forward(input)?;
         record(&mut trace, "embeddings", &first, input)?;
+        let distances = self.distances.as_ref();
+        let distances = distances.map(|all| Ok::<_, Exception>((all, all.places(input.padded.length)?)));
+        let distances = distances.transpose()?;
         let mut x = first.clone();
         for (index, layer) in self.base.weights.iter().enumerate() {
             let parts = per_head(&layer.query_key_value.forward(&x)?, self.base.heads)?;
-            let bias = match &self.distances {
-                Some(distances) => distances.bias(index, &parts, input.bias.as_ref())?,
+            let bias = match &distances {
+                Some((all, places)) => all.bias(index, places, &parts, input.bias.as_ref())?,
                 None => input.bias.clone(),
             };
             let context = attend(&parts, self.scale, bias.as_ref())?;

@@ -1,5 +1,7 @@
 //! What DeBERTa adds to the scores of attention: products of tokens and distances.
 
+use std::ops::Range;
+
 use mlx_rs::{Array, Stream, error::Exception, ops, ops::indexing::TryIndexOp};
 
 use super::{input::PerLength, layers::Linear, post_norm::PostNorm, weights::Loader};
@@ -12,7 +14,16 @@ use crate::{
 pub(super) struct Disentangled {
     layers: Vec<Vectors>,
     distances: Distances,
-    places: PerLength,
+    /// The place of the vector of each query and key, by length.
+    all_places: PerLength,
+}
+
+/// Which vectors rows of one length need.
+pub(super) struct Places {
+    /// For each query and key, counted from the first one that is reached, `[1, 1, length, length]`.
+    pairs: Array,
+    /// From the farthest key after a query to the farthest before it.
+    reached: Range<i32>,
 }
 
 /// Scaled vectors `[heads, distances, size]` of one layer.
@@ -59,28 +70,39 @@ impl Disentangled {
         Ok(Self {
             layers: layers.collect::<Result<_, _>>()?,
             distances: relative.distances,
-            places: PerLength::default(),
+            all_places: PerLength::default(),
         })
+    }
+
+    /// The places for rows of `length` tokens.
+    pub(super) fn places(&self, length: usize) -> Result<Places, Exception> {
+        // Those of longer rows begin with them, so that a few arrays are enough for all lengths.
+        let longer = length.next_power_of_two();
+        let all = self.all_places.get(longer, || {
+            let by_distance = self.distances.by_distance(longer);
+            let row = |query: usize| by_distance[query..][..longer].iter().rev();
+            let places: Vec<i32> = (0..longer).flat_map(row).map(|place| *place as i32).collect();
+            Ok(Array::from_slice(&places, &[longer as i32, longer as i32]))
+        })?;
+        let far = length as i64 - 1;
+        let reached = self.distances.row(-far) as i32..self.distances.row(far) as i32 + 1;
+        let (length, stream) = (length as i32, Stream::thread_local_or_default());
+        let pairs = all.try_index_device((..length, ..length), stream)?;
+        let pairs = pairs.subtract(Array::from_int(reached.start))?.expand_dims_axes(&[0, 1])?;
+        Ok(Places { pairs, reached })
     }
 
     /// What is added to the scores `[rows, heads, length, length]` of a layer, together with `bias`.
     pub(super) fn bias(
         &self,
         layer: usize,
+        places: &Places,
         [query, key, _]: &[Array; 3],
         bias: Option<&Array>,
     ) -> Result<Option<Array>, Exception> {
-        let length = query.shape()[2] as usize;
-        let far = length as i64 - 1;
-        let (first, last) = (self.distances.row(-far) as i32, self.distances.row(far) as i32);
-        let places = self.places.get(length, || {
-            let by_distance = self.distances.by_distance(length);
-            let row = |query: usize| by_distance[query..][..length].iter().rev();
-            let places: Vec<i32> = (0..length).flat_map(row).map(|place| *place as i32 - first).collect();
-            Ok(Array::from_slice(&places, &[1, 1, length as i32, length as i32]))
-        })?;
+        let Places { pairs, reached } = places;
         let stream = Stream::thread_local_or_default();
-        let reached = |vectors: &Array| vectors.try_index_device((.., first..last + 1), &stream);
+        let vectors = |all: &Array| all.try_index_device((.., reached.clone()), &stream);
         let Vectors { keys, queries } = &self.layers[layer];
         let mut sum = bias.cloned();
         let mut add = |scores: Array| {
@@ -88,12 +110,12 @@ impl Disentangled {
             Ok::<_, Exception>(())
         };
         if let Some(keys) = keys {
-            let products = ops::matmul(query, &reached(keys)?.transpose_axes(&[0, 2, 1])?)?;
-            add(products.take_along_axis(&places, 3)?)?;
+            let products = ops::matmul(query, &vectors(keys)?.transpose_axes(&[0, 2, 1])?)?;
+            add(products.take_along_axis(pairs, 3)?)?;
         }
         if let Some(queries) = queries {
-            let products = ops::matmul(&reached(queries)?, &key.transpose_axes(&[0, 1, 3, 2])?)?;
-            add(products.take_along_axis(&places, 2)?)?;
+            let products = ops::matmul(&vectors(queries)?, &key.transpose_axes(&[0, 1, 3, 2])?)?;
+            add(products.take_along_axis(pairs, 2)?)?;
         }
         Ok(sum)
     }
