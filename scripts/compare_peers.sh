@@ -13,16 +13,11 @@
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-python=${PEERS_PYTHON:-}
-environment=$(mktemp -d)
-trap 'rm -rf -- "$environment"' EXIT
-if [[ -z $python ]]; then
-  python3 -m venv "$environment"
-  python=$environment/bin/python
-  mlx=mlx
-  [[ $(uname -s) == Darwin ]] || mlx='mlx[cpu]'
-  "$python" -m pip install --quiet torch==2.15.0 transformers==5.23.0 onnx onnxruntime==1.31.1 "$mlx==0.32.2"
-fi
+# shellcheck source=scripts/peers_python.sh
+source "$here/peers_python.sh"
+mlx=mlx
+[[ $(uname -s) == Darwin ]] || mlx='mlx[cpu]'
+peers_python torch==2.15.0 transformers==5.23.0 onnx onnxruntime==1.31.1 "$mlx==0.32.2"
 cd -- "$here/.."
 cargo build --quiet --release --example arm_times
 if [[ -z ${MLX_PRELOAD:-} && $(uname -s) == Linux ]]; then

@@ -81,6 +81,20 @@ fn reads_sentence_transformers_modules() {
     );
     assert_eq!(config.sentence_limit, Some(256));
 
+    let modes = |named: Value| {
+        put(folder.path(), "1_Pooling/config.json", &json!({"pooling_mode": named}));
+        match ModelConfig::open(folder.path())?.head {
+            Some(Head::Embedding(pooling)) => Ok(pooling.modes),
+            head => panic!("{head:?}"),
+        }
+    };
+    assert_eq!(modes(json!("max")).unwrap(), [PoolingMode::Max]);
+    assert_eq!(modes(json!(["lasttoken", "cls"])).unwrap(), [PoolingMode::Last, PoolingMode::Cls]);
+    for named in [json!("weightedmean"), json!(["mean", "weightedmean"]), json!([]), json!(true)] {
+        let message: ConfigError = modes(named.clone()).unwrap_err();
+        assert!(message.to_string().starts_with(&format!("`pooling_mode` is {named}")), "{message}");
+    }
+
     put(folder.path(), "1_Pooling/config.json", &json!({"pooling_mode_weightedmean_tokens": true}));
     let message = ModelConfig::open(folder.path()).unwrap_err().to_string();
     assert!(message.starts_with("`pooling_mode_weightedmean_tokens` is true"), "{message}");

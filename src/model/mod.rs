@@ -2,13 +2,17 @@
 
 pub mod activation;
 pub mod architecture;
+pub mod bart;
 pub mod batch;
 pub mod checkpoint;
 pub mod config;
 pub mod deberta_v2;
 pub mod head;
+pub mod inference;
 pub mod labels;
+pub mod names;
 pub mod pooling;
 pub mod post_norm;
 pub mod tokenizer;
+mod vocabulary;
 pub mod weights;

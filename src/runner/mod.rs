@@ -1,6 +1,7 @@
 //! Measures one cell: starts the arms, warms them up, interleaves their work, fills the record.
 
 mod arm;
+mod reading;
 mod schedule;
 mod warm_up;
 

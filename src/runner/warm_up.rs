@@ -28,8 +28,8 @@ pub(super) fn warm_up(
         return Ok(());
     };
     let batch =
-        |examples: &[usize]| Batch::new(examples.iter().flat_map(|example| cell.inputs[*example].rows()));
-    let single = Batch::new(cell.inputs[middle[0]].rows().take(1));
+        |examples: &[usize]| Batch::new(examples.iter().flat_map(|example| &cell.inputs[*example].rows));
+    let single = Batch::new(cell.query(middle[0]));
     observer.on_event(&Event::Started { task: "warm-up", steps: arms.len() as u64 });
     for arm in arms.iter_mut() {
         arm.rehearse(&batch(largest), observer)?;
@@ -53,7 +53,7 @@ pub(super) fn slow_baseline(
     let (Some(arm), Some(middle)) = (arms.first_mut(), batches.get(batches.len() / 2)) else {
         return Ok(None);
     };
-    let batch = Batch::new(middle.iter().flat_map(|example| cell.inputs[*example].rows()));
+    let batch = Batch::new(middle.iter().flat_map(|example| &cell.inputs[*example].rows));
     let rows = batch.rows();
     Ok(arm.share(batch, observer)?.and_then(|share| warning(&share, rows)))
 }

@@ -1,9 +1,9 @@
-//! Multi-head self-attention over ragged rows (<https://arxiv.org/abs/1706.03762>), a few queries of one
+//! Multi-head attention over ragged rows (<https://arxiv.org/abs/1706.03762>), a few queries of one
 //! head at a time: their scores never leave the first-level cache, and no padding is computed.
 
 use std::ops::Range;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape};
 use rayon::prelude::*;
 
 use super::{
@@ -14,7 +14,8 @@ use super::{
     work::note_attention,
 };
 
-/// `softmax(scale·Q·Kᵀ)·V` on packed projections `[tokens, 3·hidden]`: queries, then keys, then values.
+/// `softmax(scale·Q·Kᵀ)·V` on packed projections. As an operation on one tensor `[tokens, 3·hidden]` it takes
+/// queries, keys and values side by side; on two, queries `[tokens, hidden]` and keys with values.
 pub(super) struct Attention<'a> {
     /// The rows as ranges of tokens.
     pub(super) rows: &'a [Range<usize>],
@@ -64,9 +65,38 @@ impl CustomOp1 for Attention<'_> {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let packed = contiguous(storage, layout)?;
-        let (tokens, width) = layout.shape().dims2()?;
-        let hidden = width / 3;
+        let values = contiguous(storage, layout)?;
+        let (_, stride) = layout.shape().dims2()?;
+        let hidden = stride / 3;
+        let part = |index: usize| Part { values, stride, start: index * hidden };
+        Ok(self.run([part(0), part(1), part(2)], hidden))
+    }
+}
+
+impl CustomOp2 for Attention<'_> {
+    fn name(&self) -> &'static str {
+        "cross-attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        queries: &CpuStorage,
+        layout: &Layout,
+        others: &CpuStorage,
+        others_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (_, hidden) = layout.shape().dims2()?;
+        let queries = Part { values: contiguous(queries, layout)?, stride: hidden, start: 0 };
+        let values = contiguous(others, others_layout)?;
+        let part = |start: usize| Part { values, stride: 2 * hidden, start };
+        Ok(self.run([queries, part(0), part(hidden)], hidden))
+    }
+}
+
+impl Attention<'_> {
+    /// `[tokens, hidden]` from queries, keys and values.
+    fn run(&self, parts: [Part<'_>; 3], hidden: usize) -> (CpuStorage, Shape) {
+        let tokens = parts[0].values.len() / parts[0].stride;
         let products = 2 + self.change.map_or(0, Change::products);
         note_attention(self.rows.iter().map(ExactSizeIterator::len), hidden, products);
         let mut output = Vec::with_capacity(tokens * hidden);
@@ -80,15 +110,24 @@ impl CustomOp1 for Attention<'_> {
             .for_each_init(Scratch::default, |scratch, task| {
                 let (row, head) = (self.rows[task / heads].clone(), task % heads);
                 let (scale, change, size) = (self.scale, self.change, hidden / heads);
-                Head { kernel: &kernel, packed, hidden, size, row, head, scale, change }
-                    .run(scratch, &shared);
+                Head { kernel: &kernel, parts: &parts, size, row, head, scale, change }.run(scratch, &shared);
             });
         #[expect(unsafe_code, reason = "the rows and heads cover the output")]
         unsafe {
             output.set_len(tokens * hidden);
         }
-        Ok((CpuStorage::F32(output), Shape::from((tokens, hidden))))
+        (CpuStorage::F32(output), Shape::from((tokens, hidden)))
     }
+}
+
+/// Vectors of all heads, token after token.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    values: &'a [f32],
+    /// From one token to the next.
+    stride: usize,
+    /// Where those of a token begin.
+    start: usize,
 }
 
 /// Room for one head, kept from task to task.
@@ -104,8 +143,7 @@ struct Scratch {
 /// One head of one row.
 pub(super) struct Head<'a> {
     pub(super) kernel: &'a Kernel,
-    packed: &'a [f32],
-    hidden: usize,
+    parts: &'a [Part<'a>; 3],
     /// Elements of a vector.
     pub(super) size: usize,
     /// Its tokens.
@@ -118,8 +156,8 @@ pub(super) struct Head<'a> {
 impl Head<'_> {
     /// Query (0), key (1) or value (2) of a token of the row.
     fn vector(&self, kind: usize, token: usize) -> &[f32] {
-        let start = (self.row.start + token) * 3 * self.hidden + kind * self.hidden + self.head * self.size;
-        &self.packed[start..][..self.size]
+        let Part { values, stride, start } = self.parts[kind];
+        &values[(self.row.start + token) * stride + start + self.head * self.size..][..self.size]
     }
 
     /// The products of the queries (0) or keys (1) of a few tokens and the columns of `panels`, token after
@@ -133,7 +171,7 @@ impl Head<'_> {
                 rows: tokens.len(),
                 inner: self.size,
                 left: first.as_ptr(),
-                left_stride: 3 * self.hidden,
+                left_stride: self.parts[kind].stride,
                 right: panel.as_ptr(),
                 right_stride: width,
                 start: std::ptr::null(),

@@ -111,7 +111,7 @@ impl Encoder for DebertaV2 {
         for (index, layer) in self.base.weights.iter().enumerate() {
             let change = self.distances.get(index).map(|distances| distances as &dyn Change);
             let attention = Attention { rows: &rows, heads: self.base.heads, scale: self.scale, change };
-            x = layer.forward(&x, &attention, self.base.activation)?;
+            x = layer.feed_forward(&layer.attend(&x, &attention)?, self.base.activation)?;
             if let (0, Some(convolution)) = (index, &self.convolution) {
                 x = convolution.add(&rows, &first, &x)?;
             }

@@ -19,7 +19,7 @@ use crate::{
 
 /// The tables, the norm of their sum, and the way to the width of the states.
 pub(super) struct Embeddings {
-    words: Tensor,
+    pub(super) words: Tensor,
     /// One row of zeros, as for `types`, where the architecture has none.
     positions: Tensor,
     /// The row of the first position, if there are any.
@@ -33,7 +33,19 @@ pub(super) struct Embeddings {
 
 impl Embeddings {
     pub(super) fn load(loader: &Loader<'_>, encoder: &PostNorm) -> std::result::Result<Self, BackendError> {
-        let post_norm::Embeddings { width, words, positions, first_position, types, norm, projection } =
+        let post_norm::Embeddings { width, words: (module, rows), scale, .. } = &encoder.embeddings;
+        let words = loader.matrix(module, *rows, *width)?;
+        let words = if *scale == 1.0 { words } else { (words * f64::from(*scale))? };
+        Self::with_words(loader, encoder, words)
+    }
+
+    /// With the word table of others.
+    pub(super) fn with_words(
+        loader: &Loader<'_>,
+        encoder: &PostNorm,
+        words: Tensor,
+    ) -> std::result::Result<Self, BackendError> {
+        let post_norm::Embeddings { width, positions, first_position, types, norm, projection, .. } =
             &encoder.embeddings;
         let (inner, outer) = (*width, encoder.hidden_size);
         let table = |(module, rows): &(String, usize)| loader.matrix(module, *rows, inner);
@@ -47,7 +59,7 @@ impl Embeddings {
             None => (false, None),
         };
         Ok(Self {
-            words: table(words)?,
+            words,
             positions: positions.as_ref().map_or_else(zeros, table)?,
             first_position: positions.as_ref().map(|_| *first_position),
             types: types.as_ref().map_or_else(zeros, table)?,

@@ -4,6 +4,7 @@
 //! a baseline slower than PyTorch would flatter every candidate. Nothing is padded.
 
 mod attention;
+mod bart;
 #[doc(hidden)]
 pub mod cases;
 mod convolution;
@@ -24,7 +25,7 @@ mod work;
 
 use candle_core::Tensor;
 
-use self::{deberta_v2::DebertaV2, head::Head, post_norm::PostNorm, weights::Loader, work::Work};
+use self::{bart::Bart, deberta_v2::DebertaV2, head::Head, post_norm::PostNorm, weights::Loader, work::Work};
 use super::{Backend, BackendError, Facts, Floor, LoadOptions, Trace, input, required_head};
 use crate::model::{
     architecture::Limits,
@@ -45,6 +46,7 @@ fn encoder(
 ) -> Result<Box<dyn Encoder + Send + Sync>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
+        Graph::Bart(graph) => Box::new(Bart::load(loader, graph, config.limits.positions)?),
         Graph::DebertaV2(graph) => Box::new(DebertaV2::load(loader, graph, config.limits.positions)?),
     })
 }

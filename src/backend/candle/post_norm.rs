@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// One layer.
+/// A layer: self-attention, then a feed-forward half.
 pub(super) struct Layer {
     pub(super) query_key_value: Linear,
     attention_output: Linear,
@@ -30,7 +30,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    fn load(
+    pub(super) fn load(
         loader: &Loader<'_>,
         config: &Config,
         names: &LayerNames,
@@ -46,17 +46,14 @@ impl Layer {
         })
     }
 
-    pub(super) fn forward(
-        &self,
-        x: &Tensor,
-        attention: &Attention<'_>,
-        activation: Activation,
-    ) -> Result<Tensor> {
-        let packed = self.query_key_value.forward(x)?;
-        let context = packed.apply_op1_no_bwd(attention)?;
-        let x = self.attention_output.add_norm(&context, x, &self.attention_norm)?;
-        let wide = self.intermediate.activate(&x, activation)?;
-        self.output.add_norm(&wide, &x, &self.output_norm)
+    pub(super) fn attend(&self, x: &Tensor, attention: &Attention<'_>) -> Result<Tensor> {
+        let context = self.query_key_value.forward(x)?.apply_op1_no_bwd(attention)?;
+        self.attention_output.add_norm(&context, x, &self.attention_norm)
+    }
+
+    pub(super) fn feed_forward(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        let wide = self.intermediate.activate(x, activation)?;
+        self.output.add_norm(&wide, x, &self.output_norm)
     }
 }
 
@@ -102,7 +99,8 @@ impl Encoder for PostNorm {
         record(&mut trace, "embeddings", &x)?;
         for (index, weights) in self.layers.iter().enumerate() {
             for one in weights {
-                x = self.weights[*one].forward(&x, &attention, self.activation)?;
+                let layer = &self.weights[*one];
+                x = layer.feed_forward(&layer.attend(&x, &attention)?, self.activation)?;
             }
             record(&mut trace, &format!("layer.{index}"), &x)?;
         }

@@ -7,7 +7,7 @@ use super::{
     convolution::Convolution,
     disentangled::Disentangled,
     input::{Input, record},
-    layers::{attend, per_head},
+    layers::{Mask, attend, per_head},
     post_norm::PostNorm,
     weights::Loader,
 };
@@ -52,20 +52,22 @@ impl DebertaV2 {
 
 impl Encoder for DebertaV2 {
     fn forward(&self, input: &Input, mut trace: Option<&mut Trace>) -> Result<Array, Exception> {
-        let first = self.base.embeddings.forward(input)?;
+        let first = self.base.embeddings.forward(&input.ids, input)?;
         record(&mut trace, "embeddings", &first, input)?;
         let distances = self.distances.as_ref();
         let distances = distances.map(|all| Ok::<_, Exception>((all, all.places(input.padded.length)?)));
         let distances = distances.transpose()?;
         let mut x = first.clone();
         for (index, layer) in self.base.weights.iter().enumerate() {
-            let parts = per_head(&layer.query_key_value.forward(&x)?, self.base.heads)?;
+            let thirds = layer.query_key_value.forward(&x)?.split_equal(3, -1)?;
+            let third = |index: usize| per_head(&thirds[index], self.base.heads);
+            let parts = [third(0)?, third(1)?, third(2)?];
             let bias = match &distances {
                 Some((all, places)) => all.bias(index, places, &parts, input.bias.as_ref())?,
                 None => input.bias.clone(),
             };
-            let context = attend(&parts, self.scale, bias.as_ref())?;
-            x = layer.finish(&x, &context, self.base.activation)?;
+            let context = attend(&parts, self.scale, bias.as_ref().map(Mask::Array))?;
+            x = layer.feed_forward(&layer.add(&x, &context)?, self.base.activation)?;
             if let (0, Some(convolution)) = (index, &self.convolution) {
                 x = convolution.add(input, &first, &x)?;
             }

@@ -1,5 +1,6 @@
 //! The parts that encoders are made of, as MLX graphs.
 
+pub(super) use mlx_rs::fast::ScaledDotProductAttentionMask as Mask;
 use mlx_rs::{Array, error::Exception, fast, ops};
 
 use crate::model::activation::Activation;
@@ -107,33 +108,33 @@ impl Norm {
     }
 }
 
-/// Multi-head self-attention on packed projections `[rows, length, 3·hidden]`.
-pub(super) fn attention(packed: &Array, heads: usize, bias: Option<&Array>) -> Result<Array, Exception> {
-    let parts = per_head(packed, heads)?;
+/// Multi-head attention on queries, keys and values `[rows, length, hidden]`.
+pub(super) fn attention(
+    query: &Array,
+    key: &Array,
+    value: &Array,
+    heads: usize,
+    mask: Option<Mask<'_>>,
+) -> Result<Array, Exception> {
+    let parts = [per_head(query, heads)?, per_head(key, heads)?, per_head(value, heads)?];
     let scale = 1.0 / (parts[0].shape()[3] as f32).sqrt();
-    attend(&parts, scale, bias)
+    attend(&parts, scale, mask)
 }
 
-/// Queries, keys and values `[rows, heads, length, size]` from packed projections.
-pub(super) fn per_head(packed: &Array, heads: usize) -> Result<[Array; 3], Exception> {
-    let [rows, length, width] = [0, 1, 2].map(|axis| packed.shape()[axis]);
+/// The vectors of each head, `[rows, heads, length, size]`, of `[rows, length, hidden]`.
+pub(super) fn per_head(x: &Array, heads: usize) -> Result<Array, Exception> {
+    let [rows, length, hidden] = [0, 1, 2].map(|axis| x.shape()[axis]);
     let heads = heads as i32;
-    let thirds = packed.split_equal(3, -1)?;
-    let part = |index: usize| {
-        let shape = [rows, length, heads, width / 3 / heads];
-        thirds[index].reshape(&shape)?.transpose_axes(&[0, 2, 1, 3])
-    };
-    Ok([part(0)?, part(1)?, part(2)?])
+    x.reshape(&[rows, length, heads, hidden / heads])?.transpose_axes(&[0, 2, 1, 3])
 }
 
-/// `softmax(scale·Q·Kᵀ + bias)·V` of all heads, side by side.
+/// `softmax(scale·Q·Kᵀ)·V` of all heads, side by side.
 pub(super) fn attend(
     [query, key, value]: &[Array; 3],
     scale: f32,
-    bias: Option<&Array>,
+    mask: Option<Mask<'_>>,
 ) -> Result<Array, Exception> {
     let [rows, heads, length, size] = [0, 1, 2, 3].map(|axis| query.shape()[axis]);
-    let mask = bias.map(fast::ScaledDotProductAttentionMask::Array);
     let context = fast::scaled_dot_product_attention(query, key, value, scale, mask, None)?;
     context.transpose_axes(&[0, 2, 1, 3])?.reshape(&[rows, length, heads * size])
 }

@@ -5,7 +5,7 @@ use mlx_rs::{Array, error::Exception};
 use super::{
     Encoder,
     input::{Input, PerLength, record},
-    layers::{Linear, Norm, activate, attention},
+    layers::{Linear, Mask, Norm, activate, attention},
     weights::Loader,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// One layer.
+/// A layer: self-attention, then a feed-forward half.
 pub(super) struct Layer {
     pub(super) query_key_value: Linear,
     attention_output: Linear,
@@ -28,7 +28,11 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    fn load(loader: &Loader<'_>, config: &Config, names: &LayerNames) -> Result<Self, BackendError> {
+    pub(super) fn load(
+        loader: &Loader<'_>,
+        config: &Config,
+        names: &LayerNames,
+    ) -> Result<Self, BackendError> {
         let (hidden, wide, epsilon) = (config.hidden_size, config.intermediate_size, config.epsilon);
         Ok(Self {
             query_key_value: loader.stacked(&names.query_key_value, hidden, hidden)?,
@@ -40,27 +44,19 @@ impl Layer {
         })
     }
 
-    fn forward(
-        &self,
-        x: &Array,
-        bias: Option<&Array>,
-        heads: usize,
-        activation: Activation,
-    ) -> Result<Array, Exception> {
-        let context = attention(&self.query_key_value.forward(x)?, heads, bias)?;
-        self.finish(x, &context, activation)
+    pub(super) fn attend(&self, x: &Array, heads: usize, mask: Option<Mask<'_>>) -> Result<Array, Exception> {
+        let parts = self.query_key_value.forward(x)?.split_equal(3, -1)?;
+        self.add(x, &attention(&parts[0], &parts[1], &parts[2], heads, mask)?)
     }
 
-    /// What follows the attention.
-    pub(super) fn finish(
-        &self,
-        x: &Array,
-        context: &Array,
-        activation: Activation,
-    ) -> Result<Array, Exception> {
-        let x = self.attention_norm.forward(&self.attention_output.forward(context)?.add(x)?)?;
-        let wide = activate(&self.intermediate.forward(&x)?, activation)?;
-        self.output_norm.forward(&self.output.forward(&wide)?.add(&x)?)
+    /// What attention gives, projected, added and normed.
+    pub(super) fn add(&self, x: &Array, context: &Array) -> Result<Array, Exception> {
+        self.attention_norm.forward(&self.attention_output.forward(context)?.add(x)?)
+    }
+
+    pub(super) fn feed_forward(&self, x: &Array, activation: Activation) -> Result<Array, Exception> {
+        let wide = activate(&self.intermediate.forward(x)?, activation)?;
+        self.output_norm.forward(&self.output.forward(&wide)?.add(x)?)
     }
 }
 
@@ -98,11 +94,12 @@ impl Encoder for PostNorm {
             }
             None => input.bias.clone(),
         };
-        let mut x = self.embeddings.forward(input)?;
+        let mut x = self.embeddings.forward(&input.ids, input)?;
         record(&mut trace, "embeddings", &x, input)?;
         for (index, weights) in self.layers.iter().enumerate() {
             for one in weights {
-                x = self.weights[*one].forward(&x, bias.as_ref(), self.heads, self.activation)?;
+                let (layer, mask) = (&self.weights[*one], bias.as_ref().map(Mask::Array));
+                x = layer.feed_forward(&layer.attend(&x, self.heads, mask)?, self.activation)?;
             }
             record(&mut trace, &format!("layer.{index}"), &x, input)?;
         }
@@ -112,7 +109,7 @@ impl Encoder for PostNorm {
 
 /// The tables, the norm of their sum, and the way to the width of the states.
 pub(super) struct Embeddings {
-    words: Array,
+    pub(super) words: Array,
     positions: Option<Array>,
     first_position: i32,
     places: PerLength,
@@ -125,7 +122,22 @@ pub(super) struct Embeddings {
 
 impl Embeddings {
     fn load(loader: &Loader<'_>, encoder: &Config) -> Result<Self, BackendError> {
-        let post_norm::Embeddings { width, words, positions, first_position, types, norm, projection } =
+        let post_norm::Embeddings { width, words: (module, rows), scale, .. } = &encoder.embeddings;
+        let mut words = loader.table(module, *rows, *width)?;
+        if *scale != 1.0 {
+            words = words.multiply(Array::from_f32(*scale).as_dtype(words.dtype())?)?;
+            words.eval()?;
+        }
+        Self::with_words(loader, encoder, words)
+    }
+
+    /// With the word table of others.
+    pub(super) fn with_words(
+        loader: &Loader<'_>,
+        encoder: &Config,
+        words: Array,
+    ) -> Result<Self, BackendError> {
+        let post_norm::Embeddings { width, positions, first_position, types, norm, projection, .. } =
             &encoder.embeddings;
         let (inner, outer) = (*width, encoder.hidden_size);
         let table = |(module, rows): &(String, usize)| loader.table(module, *rows, inner);
@@ -138,7 +150,7 @@ impl Embeddings {
             None => (false, None),
         };
         Ok(Self {
-            words: table(words)?,
+            words,
             positions: positions.as_ref().map(table).transpose()?,
             first_position: *first_position as i32,
             places: PerLength::default(),
@@ -149,8 +161,9 @@ impl Embeddings {
         })
     }
 
-    pub(super) fn forward(&self, input: &Input) -> Result<Array, Exception> {
-        let mut states = self.words.take_axis(&input.ids, 0)?;
+    /// States `[rows, length, hidden]` of these ids, which have the shape of the input's.
+    pub(super) fn forward(&self, ids: &Array, input: &Input) -> Result<Array, Exception> {
+        let mut states = self.words.take_axis(ids, 0)?;
         if let Some(types) = &self.types {
             states = states.add(types.take_axis(&input.type_ids, 0)?)?;
         }

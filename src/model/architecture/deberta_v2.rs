@@ -25,6 +25,9 @@ pub(super) static DEBERTA_V2: Architecture = Architecture {
     heads: &["pooler.", "classifier.", "deberta.embeddings.position_embeddings."],
 };
 
+/// No weights tell how long rows may be where positions are relative.
+const MOST_POSITIONS: usize = 1 << 20;
+
 #[derive(Deserialize)]
 #[serde(default)]
 struct Keys {
@@ -210,14 +213,25 @@ impl Keys {
     }
 
     fn distances(&self) -> Result<Distances, ConfigError> {
-        let longest = usize::try_from(self.max_relative_positions).unwrap_or(0);
-        let longest = if longest == 0 { self.max_position_embeddings } else { longest };
-        let Some(span) = usize::try_from(self.position_buckets).ok().filter(|span| *span > 0) else {
-            return Ok(Distances { span: longest, shared_from: None });
-        };
+        let positions = self.max_position_embeddings;
+        let or_none = |number: i64| usize::try_from(number).ok().filter(|number| *number > 0);
+        let longest = or_none(self.max_relative_positions).unwrap_or(positions);
+        let buckets = or_none(self.position_buckets);
+        for (key, size) in [
+            ("max_position_embeddings", positions),
+            ("max_relative_positions", longest),
+            ("position_buckets", buckets.unwrap_or(1)),
+        ] {
+            if size > MOST_POSITIONS {
+                return Err(ConfigError::Inconsistent(format!(
+                    "`{key}` is {size}, more than {MOST_POSITIONS}"
+                )));
+            }
+        }
+        let Some(span) = buckets else { return Ok(Distances { span: longest, shared_from: None }) };
         let distances = Distances { span, shared_from: Some(longest - 1) };
+        let exact = distances.exact();
         // Beyond the exact ones, the logarithm of their share of the longest distance decides.
-        let (exact, positions) = (distances.exact(), self.max_position_embeddings);
         if exact == 0 || (longest <= exact + 1 && positions > exact + 1) {
             return Err(ConfigError::Inconsistent(format!(
                 "`position_buckets` {span} cannot share out `max_relative_positions` {longest}"

@@ -2,6 +2,7 @@
 //! its configuration, says what its classification head is, and knows how checkpoints name its tensors.
 
 mod albert;
+mod bart;
 mod bert;
 mod deberta_v2;
 mod distilbert;
@@ -66,6 +67,9 @@ pub enum Canonical {
     /// A tensor of the model, by the name that the transformers model with its head gives it, such as
     /// `bert.encoder.layer.0.output.dense.weight`.
     Tensor(String),
+    /// The tensor of this name once more, as of a table that two parts of the model share. Where it is the
+    /// only one, it is that tensor.
+    Copy(String),
     /// Not part of the model, for this reason.
     Ignored(&'static str),
 }
@@ -73,6 +77,7 @@ pub enum Canonical {
 /// All architectures.
 pub static ALL: &[&Architecture] = &[
     &albert::ALBERT,
+    &bart::BART,
     &bert::BERT,
     &roberta::CAMEMBERT,
     &deberta_v2::DEBERTA_V2,
@@ -107,6 +112,11 @@ impl Architecture {
         self.heads
     }
 
+    /// How many classes transformers assumes where `config.json` tells neither names nor number.
+    pub(super) fn default_labels(&self) -> u64 {
+        if *self == bart::BART { 3 } else { 2 }
+    }
+
     pub(super) fn read(&self, config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
         (self.read)(config, labels)
     }
@@ -135,14 +145,22 @@ impl Json<'_> {
     }
 }
 
-/// Refuses sizes of 0, and a width that the heads cannot share.
+/// More layers or groups than any model has. Their tensors are listed by name before a file is opened.
+const MOST_LAYERS: usize = 1000;
+
+/// Refuses sizes of 0, more layers than can be, and a width that the heads cannot share.
 fn check_sizes(
     sizes: &[(&str, usize)],
     width: (&str, usize),
     heads: (&str, usize),
 ) -> Result<(), ConfigError> {
-    if let Some((key, _)) = sizes.iter().chain([&width, &heads]).find(|(_, size)| *size == 0) {
+    let all = || sizes.iter().chain([&width, &heads]);
+    if let Some((key, _)) = all().find(|(_, size)| *size == 0) {
         return Err(ConfigError::Inconsistent(format!("`{key}` is 0")));
+    }
+    let listed = |key: &str| key.contains("layers") || key.contains("group");
+    if let Some((key, size)) = all().find(|(key, size)| listed(key) && *size > MOST_LAYERS) {
+        return Err(ConfigError::Inconsistent(format!("`{key}` is {size}, more than {MOST_LAYERS}")));
     }
     if width.1.is_multiple_of(heads.1) {
         return Ok(());
