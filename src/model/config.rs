@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     architecture::{Architecture, Blueprint, Json, Limits},
     head::Classifier,
+    modernbert::ModernBert,
     pooling::Pooling,
     post_norm::PostNorm,
 };
@@ -112,6 +113,8 @@ pub enum Head {
 pub enum Graph {
     /// See [`PostNorm`].
     PostNorm(PostNorm),
+    /// See [`ModernBert`].
+    ModernBert(ModernBert),
 }
 
 /// Weights packed by affine group quantization, as the artefact's `config.json` says.

@@ -34,7 +34,7 @@ fn reads_a_classifier_with_defaults() {
     let Some(Head::Classification(head)) = &config.head else { panic!("{:?}", config.head) };
     assert_eq!(head.layers.iter().map(|layer| layer.outputs).collect::<Vec<_>>(), [384, 2]);
     assert_eq!(config.labels, ["entailment", "neutral"]);
-    let Graph::PostNorm(bert) = &config.graph;
+    let Graph::PostNorm(bert) = &config.graph else { panic!("another graph") };
     assert_eq!((bert.hidden_size, bert.layers.len(), bert.heads), (384, 12, 12));
     assert_eq!((bert.activation, config.limits.positions), (Activation::Gelu, 512));
 }

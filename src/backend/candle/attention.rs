@@ -1,9 +1,9 @@
-//! Multi-head self-attention over ragged rows (<https://arxiv.org/abs/1706.03762>), a few queries of one
+//! Multi-head attention over ragged rows (<https://arxiv.org/abs/1706.03762>), a few queries of one
 //! head at a time: their scores never leave the first-level cache, and no padding is computed.
 
 use std::ops::Range;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape};
 use rayon::prelude::*;
 
 use super::{
@@ -13,7 +13,8 @@ use super::{
     tile::{Kernel, Tile},
 };
 
-/// `softmax(Q·Kᵀ/√d)·V` on packed projections `[tokens, 3·hidden]`: queries, then keys, then values.
+/// `softmax(Q·Kᵀ/√d)·V` on projections `[tokens, …]`. As an operation on one tensor it takes queries, keys
+/// and values side by side; on two, the first or the first two of them in one, and the rest in the other.
 pub(super) struct Attention<'a> {
     /// The rows as ranges of tokens.
     pub(super) rows: &'a [Range<usize>],
@@ -24,8 +25,14 @@ pub(super) struct Attention<'a> {
 
 /// Changes the scores of a few queries of one head before the softmax, such as by a bias.
 pub(super) trait Change: Sync {
-    /// `scores[query · stride + key]` are finite and must stay so.
+    /// `scores[query · stride + key]`, both counted from the first of the place, are finite and must stay so.
     fn change(&self, place: &Place, scores: &mut [f32]);
+
+    /// Which of a row's `length` keys any of these queries looks at; the scores of others are not computed.
+    fn seen(&self, queries: &Range<usize>, length: usize) -> Range<usize> {
+        let _ = queries;
+        0..length
+    }
 }
 
 /// Which queries of which head of a row.
@@ -36,6 +43,8 @@ pub(super) struct Place {
     pub(super) queries: Range<usize>,
     /// Keys of the row.
     pub(super) keys: usize,
+    /// Those of them that the scores are of: what [`Change::seen`] asked for, and a few before.
+    pub(super) seen: Range<usize>,
     /// From the scores of one query to those of the next.
     pub(super) stride: usize,
 }
@@ -46,9 +55,41 @@ impl CustomOp1 for Attention<'_> {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let packed = contiguous(storage, layout)?;
-        let (tokens, width) = layout.shape().dims2()?;
-        let hidden = width / 3;
+        let values = contiguous(storage, layout)?;
+        let (_, stride) = layout.shape().dims2()?;
+        let hidden = stride / 3;
+        let part = |index: usize| Part { values, stride, start: index * hidden };
+        Ok(self.run([part(0), part(1), part(2)], hidden))
+    }
+}
+
+impl CustomOp2 for Attention<'_> {
+    fn name(&self) -> &'static str {
+        "attention in parts"
+    }
+
+    fn cpu_fwd(
+        &self,
+        first: &CpuStorage,
+        first_layout: &Layout,
+        rest: &CpuStorage,
+        rest_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let ((_, wide), (_, other)) = (first_layout.shape().dims2()?, rest_layout.shape().dims2()?);
+        let (first, rest) = (contiguous(first, first_layout)?, contiguous(rest, rest_layout)?);
+        let hidden = (wide + other) / 3;
+        let part = |index: usize| match (index * hidden).checked_sub(wide) {
+            Some(start) => Part { values: rest, stride: other, start },
+            None => Part { values: first, stride: wide, start: index * hidden },
+        };
+        Ok(self.run([part(0), part(1), part(2)], hidden))
+    }
+}
+
+impl Attention<'_> {
+    /// `[tokens, hidden]` from queries, keys and values.
+    fn run(&self, parts: [Part<'_>; 3], hidden: usize) -> (CpuStorage, Shape) {
+        let tokens = parts[0].values.len() / parts[0].stride;
         let mut output = Vec::with_capacity(tokens * hidden);
         let shared = Shared::new(&mut output.spare_capacity_mut()[..tokens * hidden], hidden);
         let (kernel, heads) = (Kernel::of_this_cpu(), self.heads);
@@ -60,15 +101,25 @@ impl CustomOp1 for Attention<'_> {
             .for_each_init(Scratch::default, |scratch, task| {
                 let (row, head) = (self.rows[task / heads].clone(), task % heads);
                 let change = self.change;
-                Head { kernel: &kernel, packed, hidden, size: hidden / heads, row, head, change }
+                Head { kernel: &kernel, parts: &parts, size: hidden / heads, row, head, change }
                     .run(scratch, &shared);
             });
         #[expect(unsafe_code, reason = "the rows and heads cover the output")]
         unsafe {
             output.set_len(tokens * hidden);
         }
-        Ok((CpuStorage::F32(output), Shape::from((tokens, hidden))))
+        (CpuStorage::F32(output), Shape::from((tokens, hidden)))
     }
+}
+
+/// Vectors of all heads, token after token.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    values: &'a [f32],
+    /// From one token to the next.
+    stride: usize,
+    /// Where those of a token begin.
+    start: usize,
 }
 
 /// Room for one head, kept from task to task.
@@ -83,8 +134,7 @@ struct Scratch {
 /// One head of one row.
 struct Head<'a> {
     kernel: &'a Kernel,
-    packed: &'a [f32],
-    hidden: usize,
+    parts: &'a [Part<'a>; 3],
     size: usize,
     row: Range<usize>,
     head: usize,
@@ -94,26 +144,30 @@ struct Head<'a> {
 impl Head<'_> {
     /// Query (0), key (1) or value (2) of a token of the row.
     fn vector(&self, kind: usize, token: usize) -> &[f32] {
-        let start = (self.row.start + token) * 3 * self.hidden + kind * self.hidden + self.head * self.size;
-        &self.packed[start..][..self.size]
+        let Part { values, stride, start } = self.parts[kind];
+        &values[(self.row.start + token) * stride + start + self.head * self.size..][..self.size]
     }
 
     fn run(&self, scratch: &mut Scratch, output: &Shared<'_>) {
         let (length, size, width) = (self.row.len(), self.size, self.kernel.width);
-        let (padded, wide) = (length.next_multiple_of(width), size.next_multiple_of(width));
+        let wide = size.next_multiple_of(width);
         self.pack(scratch);
         let step = length.div_ceil(length.div_ceil(self.kernel.rows));
-        scratch.scores.resize(self.kernel.rows * padded, 0.0);
+        scratch.scores.resize(self.kernel.rows * length.next_multiple_of(width), 0.0);
         scratch.context.resize(self.kernel.rows * wide, 0.0);
         for first in (0..length).step_by(step) {
             let rows = step.min(length - first);
+            let queries = first..first + rows;
+            let asked = self.change.map_or(0..length, |change| change.seen(&queries, length));
+            let seen = asked.start / width * width..asked.end;
+            let padded = seen.len().next_multiple_of(width);
             let query = self.vector(0, first).as_ptr();
             let _ = self.vector(0, first + rows - 1);
             let tile = Tile {
                 rows,
                 inner: size,
                 left: query,
-                left_stride: 3 * self.hidden,
+                left_stride: self.parts[0].stride,
                 right: std::ptr::null(),
                 right_stride: width,
                 start: std::ptr::null(),
@@ -121,7 +175,8 @@ impl Head<'_> {
                 output_stride: padded,
             };
             let scores = &mut scratch.scores[..rows * padded];
-            for (panel, keys) in scratch.keys.chunks_exact(width * size).enumerate() {
+            let keys = &scratch.keys[seen.start * size..][..padded * size];
+            for (panel, keys) in keys.chunks_exact(width * size).enumerate() {
                 let output = scores[panel * width..].as_mut_ptr();
                 #[expect(unsafe_code, reason = "the slices and `vector` have checked the bounds")]
                 unsafe {
@@ -129,15 +184,16 @@ impl Head<'_> {
                 }
             }
             if let Some(change) = self.change {
-                let queries = first..first + rows;
-                change.change(&Place { head: self.head, queries, keys: length, stride: padded }, scores);
+                let (head, seen) = (self.head, seen.clone());
+                change.change(&Place { head, queries, keys: length, seen, stride: padded }, scores);
             }
-            softmax(scores, length, padded);
+            softmax(scores, seen.len(), padded);
             let context = &mut scratch.context[..rows * wide];
             for (panel, values) in scratch.values.chunks_exact(width * length).enumerate() {
+                let values = &values[seen.start * width..][..seen.len() * width];
                 let (left, right) = (scores.as_ptr(), values.as_ptr());
                 let output = context[panel * width..].as_mut_ptr();
-                let tile = Tile { inner: length, left, left_stride: padded, right, output, ..tile };
+                let tile = Tile { inner: seen.len(), left, left_stride: padded, right, output, ..tile };
                 #[expect(unsafe_code, reason = "the slices have checked the bounds")]
                 unsafe {
                     self.kernel.run(Tile { output_stride: wide, ..tile });

@@ -11,6 +11,7 @@ mod embeddings;
 mod gemm;
 mod head;
 mod linear;
+mod modernbert;
 mod packed;
 mod post_norm;
 mod product;
@@ -20,7 +21,7 @@ mod weights;
 
 use candle_core::Tensor;
 
-use self::{head::Head, post_norm::PostNorm, weights::Loader};
+use self::{head::Head, modernbert::ModernBert, post_norm::PostNorm, weights::Loader};
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input, required_head};
 use crate::model::{
     architecture::Limits,
@@ -41,6 +42,7 @@ fn encoder(
 ) -> Result<Box<dyn Encoder + Send + Sync>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
+        Graph::ModernBert(graph) => Box::new(ModernBert::load(loader, graph)?),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The parts that encoders are made of, as MLX graphs.
 
+pub(super) use mlx_rs::fast::ScaledDotProductAttentionMask as Mask;
 use mlx_rs::{Array, error::Exception, fast, ops};
 
 use crate::model::activation::Activation;
@@ -94,32 +95,52 @@ impl Linear {
     }
 }
 
-/// Layer norm.
+/// A norm.
 pub(super) struct Norm {
     pub(super) scale: Array,
     pub(super) shift: Option<Array>,
-    pub(super) epsilon: f32,
+    /// Added to the variance. Without it nothing is normed, only scaled and shifted.
+    pub(super) epsilon: Option<f32>,
 }
 
 impl Norm {
     pub(super) fn forward(&self, x: &Array) -> Result<Array, Exception> {
-        fast::layer_norm(x, &self.scale, self.shift.as_ref(), self.epsilon)
+        if let Some(epsilon) = self.epsilon {
+            return fast::layer_norm(x, &self.scale, self.shift.as_ref(), epsilon);
+        }
+        let scaled = x.multiply(&self.scale)?;
+        self.shift.as_ref().map_or(Ok(scaled.clone()), |shift| scaled.add(shift))
     }
 }
 
-/// Multi-head self-attention on packed projections `[rows, length, 3·hidden]`.
-pub(super) fn attention(packed: &Array, heads: usize, bias: Option<&Array>) -> Result<Array, Exception> {
-    let [rows, length, width] = [0, 1, 2].map(|axis| packed.shape()[axis]);
-    let (hidden, heads) = (width / 3, heads as i32);
-    let size = hidden / heads;
-    let thirds = packed.split_equal(3, -1)?;
-    let part =
-        |index: usize| thirds[index].reshape(&[rows, length, heads, size])?.transpose_axes(&[0, 2, 1, 3]);
-    let (query, key, value) = (part(0)?, part(1)?, part(2)?);
+/// Multi-head attention on queries, keys and values `[rows, length, hidden]`.
+pub(super) fn attention(
+    query: &Array,
+    key: &Array,
+    value: &Array,
+    heads: usize,
+    mask: Option<Mask<'_>>,
+) -> Result<Array, Exception> {
+    attend(&by_head(query, heads)?, &by_head(key, heads)?, &by_head(value, heads)?, mask)
+}
+
+/// `[rows, heads, length, size]` from `[rows, length, heads·size]`.
+pub(super) fn by_head(x: &Array, heads: usize) -> Result<Array, Exception> {
+    let [rows, length, width] = [0, 1, 2].map(|axis| x.shape()[axis]);
+    x.reshape(&[rows, length, heads as i32, width / heads as i32])?.transpose_axes(&[0, 2, 1, 3])
+}
+
+/// As [`attention`], on what [`by_head`] gives.
+pub(super) fn attend(
+    query: &Array,
+    key: &Array,
+    value: &Array,
+    mask: Option<Mask<'_>>,
+) -> Result<Array, Exception> {
+    let [rows, heads, length, size] = [0, 1, 2, 3].map(|axis| query.shape()[axis]);
     let scale = 1.0 / (size as f32).sqrt();
-    let mask = bias.map(fast::ScaledDotProductAttentionMask::Array);
-    let context = fast::scaled_dot_product_attention(&query, &key, &value, scale, mask, None)?;
-    context.transpose_axes(&[0, 2, 1, 3])?.reshape(&[rows, length, hidden])
+    let context = fast::scaled_dot_product_attention(query, key, value, scale, mask, None)?;
+    context.transpose_axes(&[0, 2, 1, 3])?.reshape(&[rows, length, heads * size])
 }
 
 /// An activation function.

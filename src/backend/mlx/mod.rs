@@ -5,13 +5,15 @@
 mod head;
 mod input;
 mod layers;
+mod modernbert;
 mod parts;
 mod post_norm;
 mod weights;
+mod window;
 
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
-use self::{head::Head, input::Input, post_norm::PostNorm, weights::Loader};
+use self::{head::Head, input::Input, modernbert::ModernBert, post_norm::PostNorm, weights::Loader};
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::check, required_head};
 use crate::model::{
     architecture::Limits,
@@ -29,6 +31,7 @@ trait Encoder {
 fn encoder(loader: &Loader<'_>, config: &ModelConfig) -> Result<Box<dyn Encoder>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph)?),
+        Graph::ModernBert(graph) => Box::new(ModernBert::load(loader, graph)?),
     })
 }
 

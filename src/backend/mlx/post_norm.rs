@@ -5,7 +5,7 @@ use mlx_rs::{Array, error::Exception};
 use super::{
     Encoder,
     input::{Input, PerLength, record},
-    layers::{Linear, Norm, activate, attention},
+    layers::{Linear, Mask, Norm, activate, attention},
     weights::Loader,
 };
 use crate::{
@@ -45,7 +45,8 @@ impl Layer {
         heads: usize,
         activation: Activation,
     ) -> Result<Array, Exception> {
-        let context = attention(&self.query_key_value.forward(x)?, heads, bias)?;
+        let parts = self.query_key_value.forward(x)?.split_equal(3, -1)?;
+        let context = attention(&parts[0], &parts[1], &parts[2], heads, bias.map(Mask::Array))?;
         let x = self.attention_norm.forward(&self.attention_output.forward(&context)?.add(x)?)?;
         let wide = activate(&self.intermediate.forward(&x)?, activation)?;
         self.output_norm.forward(&self.output.forward(&wide)?.add(&x)?)

@@ -118,7 +118,7 @@ impl<'a> Loader<'a> {
 
     /// A layer norm with bias.
     pub(super) fn norm(&self, module: &str, width: usize, epsilon: f32) -> Result<Norm, BackendError> {
-        self.norm_of(&NormName { module: module.to_owned(), epsilon, bias: true }, width)
+        self.norm_of(&NormName { module: module.to_owned(), epsilon: Some(epsilon), bias: true }, width)
     }
 
     /// A layer norm.

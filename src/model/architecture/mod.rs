@@ -5,6 +5,7 @@ mod albert;
 mod bert;
 mod distilbert;
 mod electra;
+mod modernbert;
 mod mpnet;
 mod roberta;
 
@@ -76,6 +77,7 @@ pub static ALL: &[&Architecture] = &[
     &roberta::CAMEMBERT,
     &distilbert::DISTILBERT,
     &electra::ELECTRA,
+    &modernbert::MODERNBERT,
     &mpnet::MPNET,
     &roberta::ROBERTA,
     &roberta::XLM_ROBERTA,
@@ -133,14 +135,22 @@ impl Json<'_> {
     }
 }
 
-/// Refuses sizes of 0, and a width that the heads cannot share.
+/// More layers or groups than any model has. Their tensors are listed by name before a file is opened.
+const MOST_LAYERS: usize = 1000;
+
+/// Refuses sizes of 0, more layers than can be, and a width that the heads cannot share.
 fn check_sizes(
     sizes: &[(&str, usize)],
     width: (&str, usize),
     heads: (&str, usize),
 ) -> Result<(), ConfigError> {
-    if let Some((key, _)) = sizes.iter().chain([&width, &heads]).find(|(_, size)| *size == 0) {
+    let all = || sizes.iter().chain([&width, &heads]);
+    if let Some((key, _)) = all().find(|(_, size)| *size == 0) {
         return Err(ConfigError::Inconsistent(format!("`{key}` is 0")));
+    }
+    let listed = |key: &str| ["layers", "group", "networks"].iter().any(|part| key.contains(part));
+    if let Some((key, size)) = all().find(|(key, size)| listed(key) && *size > MOST_LAYERS) {
+        return Err(ConfigError::Inconsistent(format!("`{key}` is {size}, more than {MOST_LAYERS}")));
     }
     if width.1.is_multiple_of(heads.1) {
         return Ok(());

@@ -59,7 +59,7 @@ fn positions_that_begin_behind_the_padding_id() {
 fn layers_of_albert_share_weights() {
     let albert =
         json!({"model_type": "albert", "num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 2});
-    let Graph::PostNorm(encoder) = blueprint(&albert).unwrap().graph;
+    let Graph::PostNorm(encoder) = blueprint(&albert).unwrap().graph else { panic!("another graph") };
     assert_eq!(encoder.weights.len(), 4);
     assert_eq!(encoder.layers, [[0, 1], [0, 1], [2, 3], [2, 3]]);
 }
