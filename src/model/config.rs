@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     architecture::{Architecture, Blueprint, Json, Limits},
     head::Classifier,
+    mobilebert::MobileBert,
     modernbert::ModernBert,
     pooling::Pooling,
     post_norm::PostNorm,
@@ -113,6 +114,8 @@ pub enum Head {
 pub enum Graph {
     /// See [`PostNorm`].
     PostNorm(PostNorm),
+    /// See [`MobileBert`].
+    MobileBert(MobileBert),
     /// See [`ModernBert`].
     ModernBert(ModernBert),
 }

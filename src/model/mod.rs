@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod head;
 pub mod labels;
+pub mod mobilebert;
 pub mod modernbert;
 pub mod pooling;
 pub mod post_norm;

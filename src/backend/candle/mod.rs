@@ -4,6 +4,7 @@
 //! a baseline slower than PyTorch would flatter every candidate. Nothing is padded.
 
 mod attention;
+mod block;
 #[doc(hidden)]
 pub mod cases;
 mod elementwise;
@@ -11,6 +12,7 @@ mod embeddings;
 mod gemm;
 mod head;
 mod linear;
+mod mobilebert;
 mod modernbert;
 mod packed;
 mod post_norm;
@@ -21,7 +23,9 @@ mod weights;
 
 use candle_core::Tensor;
 
-use self::{head::Head, modernbert::ModernBert, post_norm::PostNorm, weights::Loader};
+use self::{
+    head::Head, mobilebert::MobileBert, modernbert::ModernBert, post_norm::PostNorm, weights::Loader,
+};
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input, required_head};
 use crate::model::{
     architecture::Limits,
@@ -42,6 +46,7 @@ fn encoder(
 ) -> Result<Box<dyn Encoder + Send + Sync>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
+        Graph::MobileBert(graph) => Box::new(MobileBert::load(loader, graph)?),
         Graph::ModernBert(graph) => Box::new(ModernBert::load(loader, graph)?),
     })
 }

@@ -35,6 +35,11 @@ impl<'a> Loader<'a> {
         })
     }
 
+    /// Does without a module that the checkpoint may hold.
+    pub(super) fn leave(&self, module: &str) {
+        self.checkpoint.leave(module);
+    }
+
     /// Element type of activations.
     pub(super) fn dtype(&self) -> Dtype {
         self.dtype

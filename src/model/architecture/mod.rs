@@ -5,6 +5,7 @@ mod albert;
 mod bert;
 mod distilbert;
 mod electra;
+mod mobilebert;
 mod modernbert;
 mod mpnet;
 mod roberta;
@@ -77,6 +78,7 @@ pub static ALL: &[&Architecture] = &[
     &roberta::CAMEMBERT,
     &distilbert::DISTILBERT,
     &electra::ELECTRA,
+    &mobilebert::MOBILEBERT,
     &modernbert::MODERNBERT,
     &mpnet::MPNET,
     &roberta::ROBERTA,
