@@ -3,11 +3,10 @@
 import argparse
 import json
 import os
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
+
+from contest import Contest
 
 SHAPES = [(1, 32), (8, 64), (32, 128)]
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -48,45 +47,16 @@ contestants = {
     "MLX arm": [a.arms, "mlx"],
 }
 contestants = {name: command for name, command in contestants.items() if name not in a.without}
-file = tempfile.NamedTemporaryFile("w", suffix=".json")
-json.dump(batches, file)
-file.flush()
 environment = dict(os.environ, RAYON_NUM_THREADS=str(a.threads), TRANSFORMERS_VERBOSITY="error")
-
-
-def start(name, command):
-    own = dict(environment)
-    if name == "Python MLX" and os.environ.get("MLX_PRELOAD"):
-        own["LD_PRELOAD"] = os.environ["MLX_PRELOAD"]
-    child = subprocess.Popen([*command, a.model, file.name, str(a.threads)], env=own, text=True,
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    while (line := child.stdout.readline()) and line.strip() != "ready":
-        pass
-    if not line:
-        sys.exit(f"{name} did not start: {' '.join(command)}")
-    return child
-
-
-def ask(child, first, end):
-    child.stdin.write(f"{first} {end}\n")
-    child.stdin.flush()
-    return tuple(map(float, child.stdout.readline().split()))
-
-
-children = {name: start(name, command) for name, command in contestants.items()}
-medians = {name: [] for name in children}
-for title, first, end, repeat in runs:
-    times = {name: [] for name in children}
-    for child in children.values():
-        ask(child, first, end)
-    for _ in range(a.rounds):
-        for name, child in children.items():
-            # Threads of the one before spin for a while.
-            time.sleep(0.1)
-            # Many short calls in a turn, so that one of them is not all that a cold cache makes of it.
-            times[name].append(statistics.median(ask(child, first, end)[0] for _ in range(repeat)))
-    for name in children:
-        medians[name].append(statistics.median(times[name]) * 1e3)
+own = {name: environment for name in contestants}
+if os.environ.get("MLX_PRELOAD"):
+    own["Python MLX"] = dict(environment, LD_PRELOAD=os.environ["MLX_PRELOAD"])
+commands = {name: [*command, a.model, None, str(a.threads)] for name, command in contestants.items()}
+contest = Contest(commands, batches, own)
+medians = {name: [] for name in contestants}
+for _, first, end, repeat in runs:
+    for name, seconds in contest.rounds(a.rounds, first, end, repeat).items():
+        medians[name].append(seconds * 1e3)
 
 print(f"Milliseconds, medians of {a.rounds} alternating rounds, {a.threads} threads.\n")
 print("| | " + " | ".join(title for title, *_ in runs) + " |")
@@ -102,10 +72,8 @@ for ours, peer in [("baseline (candle arm)", "PyTorch"), ("baseline (candle arm)
 if a.dataset:
     print(f"\n{len(rows)} rows, {tokens} real tokens, batches of 32 sorted by length.\n")
     print("| | seconds | real tokens/s | sum of the logits |\n| --- | ---: | ---: | ---: |")
-    for name, child in children.items():
+    for name in contestants:
         time.sleep(0.1)
-        seconds, total = ask(child, len(SHAPES), len(batches))
+        seconds, total = contest.ask(name, len(SHAPES), len(batches))
         print(f"| {name} | {seconds:.1f} | {tokens / seconds:,.0f} | {total:.3f} |", flush=True)
-for child in children.values():
-    child.stdin.close()
-    child.wait()
+contest.end()

@@ -7,22 +7,21 @@
 #
 # PEERS_PYTHON  a Python that has torch, transformers, onnx, onnxruntime and mlx; by default a fresh
 #               environment in a temporary folder, filled from PyPI and deleted at the end
-# MLX_PRELOAD   a BLAS for Python MLX, whose wheel brings a slow one on Linux, such as
-#               /usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.so.0
+# MLX_PRELOAD   libraries for Python MLX. By default, on Linux, the very MLX that the MLX arm is linked with,
+#               as a shared library: the wheel's own is compiled for any CPU, with a slow BLAS
 
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-python=${PEERS_PYTHON:-}
-if [[ -z $python ]]; then
-  environment=$(mktemp -d)
-  trap 'rm -rf -- "$environment"' EXIT
-  python3 -m venv "$environment"
-  python=$environment/bin/python
-  mlx=mlx
-  [[ $(uname -s) == Darwin ]] || mlx='mlx[cpu]'
-  "$python" -m pip install --quiet torch==2.15.0 transformers==5.23.0 onnx onnxruntime==1.31.1 "$mlx==0.32.2"
-fi
+# shellcheck source=scripts/peers_python.sh
+source "$here/peers_python.sh"
+mlx=mlx
+[[ $(uname -s) == Darwin ]] || mlx='mlx[cpu]'
+peers_python torch==2.15.0 transformers==5.23.0 onnx onnxruntime==1.31.1 "$mlx==0.32.2"
 cd -- "$here/.."
 cargo build --quiet --release --example arm_times
+if [[ -z ${MLX_PRELOAD:-} && $(uname -s) == Linux ]]; then
+  python3 "$here/shared_mlx.py" "$environment/libmlx.so"
+  export MLX_PRELOAD=$environment/libmlx.so
+fi
 "$python" "$here/compare_peers.py" --arms "${CARGO_TARGET_DIR:-target}/release/examples/arm_times" "$@"

@@ -1,9 +1,10 @@
-"""One contestant of compare_peers.sh: `peer.py NAME MODEL BATCHES THREADS`.
+"""One contestant of compare_peers.sh and architecture_table.sh: `peer.py NAME MODEL BATCHES THREADS`.
 
 NAME is torch, onnx or mlx. For each line `FIRST END` on stdin it runs these batches and answers with
 their seconds, and the sum of all logits.
 """
 
+import inspect
 import json
 import os
 import sys
@@ -31,7 +32,12 @@ def torch_model():
     torch.set_grad_enabled(False)
     model = AutoModelForSequenceClassification.from_pretrained(folder).float().eval()
     tensors = lambda batch: [torch.from_numpy(array) for array in padded(batch)]
-    run = lambda a: model(input_ids=a[0], token_type_ids=a[1], attention_mask=a[2]).logits.numpy()
+    names = ["input_ids", "token_type_ids", "attention_mask"]
+    known = inspect.signature(type(model).forward).parameters
+
+    def run(arrays):
+        return model(**{name: array for name, array in zip(names, arrays) if name in known}).logits.numpy()
+
     return model, tensors, run
 
 

@@ -8,34 +8,40 @@ use crate::{
     worker::protocol::WorkerSpec,
 };
 
-/// One example as the model reads it.
+/// One example as the model reads it: a text or a pair read together, the two texts of a similarity
+/// pair, or a premise with each hypothesis in turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// A text, or a pair read together.
-    One(Encoded),
-    /// Two texts embedded apart and compared.
-    Two(Encoded, Encoded),
+pub struct Input {
+    /// The rows of a batch, at least one.
+    pub rows: Vec<Encoded>,
 }
 
 impl Input {
-    /// The texts, each a row of a batch.
-    pub fn rows(&self) -> impl Iterator<Item = &Encoded> {
-        let (first, second) = match self {
-            Self::One(only) => (only, None),
-            Self::Two(first, second) => (first, Some(second)),
-        };
-        std::iter::once(first).chain(second)
-    }
-
     /// Real tokens.
     pub fn tokens(&self) -> u32 {
-        self.rows().map(|row| row.ids.len() as u32).sum()
+        self.rows.iter().map(|row| row.ids.len() as u32).sum()
     }
 
     /// Tokens of the longest row.
     pub fn longest(&self) -> u32 {
-        self.rows().map(|row| row.ids.len() as u32).max().unwrap_or(0)
+        self.rows.iter().map(|row| row.ids.len() as u32).max().unwrap_or(0)
     }
+}
+
+/// How what the model gives for the rows of an example becomes the outputs of that example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// One row of logits, as it is.
+    Logits,
+    /// Two embeddings: the cosine of their angle.
+    Cosine,
+    /// A row of logits per candidate label: one number per candidate.
+    Candidates {
+        /// The class that speaks for a candidate: its logit is the output,
+        entailment: usize,
+        /// less the logit of this class, where candidates are scored one by one.
+        against: Option<usize>,
+    },
 }
 
 /// One arm, ready to start.
@@ -85,8 +91,30 @@ pub struct Cell {
     pub arms: Vec<ArmPlan>,
     /// The examples, in dataset order.
     pub inputs: Vec<Input>,
-    /// Gold labels in the model's order, or scores.
+    /// How their outputs are read.
+    pub reading: Reading,
+    /// Gold labels as positions in the dataset's `labels.names`, or scores.
     pub gold: Vec<f64>,
     /// How much is measured.
     pub effort: Effort,
+}
+
+impl Cell {
+    /// Numbers that an example is to have, given how many rows it takes.
+    pub fn output_width(&self) -> usize {
+        match self.reading {
+            Reading::Logits => self.model.labels.len(),
+            Reading::Cosine => 1,
+            Reading::Candidates { .. } => self.inputs.first().map_or(0, |input| input.rows.len()),
+        }
+    }
+
+    /// The rows of one query: of a similarity pair one text, since each is embedded by itself.
+    pub fn query(&self, example: usize) -> &[Encoded] {
+        let rows = &self.inputs[example].rows;
+        match self.reading {
+            Reading::Cosine => &rows[..1],
+            Reading::Logits | Reading::Candidates { .. } => rows,
+        }
+    }
 }

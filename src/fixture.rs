@@ -2,6 +2,8 @@
 
 use crate::record::*;
 
+const NLI: [(&str, u32); 3] = [("entailment", 0), ("neutral", 1), ("contradiction", 2)];
+
 /// Examples in the record.
 pub(crate) const EXAMPLES: usize = 600;
 
@@ -53,6 +55,7 @@ pub(crate) fn similarity() -> RunRecord {
     let mut record = two_arms();
     record.dataset.task = Task::Similarity;
     record.model.labels.clear();
+    record.dataset.labels = None;
     record.gold = (0..EXAMPLES).map(|example| (example % 51) as f64 / 10.0).collect();
     for (index, arm) in record.arms.iter_mut().enumerate() {
         let score = |example: usize| {
@@ -63,6 +66,43 @@ pub(crate) fn similarity() -> RunRecord {
         arm.outputs = (0..EXAMPLES).map(score).collect();
     }
     record
+}
+
+/// A run whose dataset tells two relations where the model tells three.
+pub(crate) fn folded() -> RunRecord {
+    let mut record = record();
+    record.gold = (0..EXAMPLES).map(|example| gold(example).min(1.0)).collect();
+    record.dataset.labels = Some(Labels {
+        names: ["entailment", "not_entailment"].map(str::to_owned).to_vec(),
+        rule: LabelRule::FoldedPredictions,
+        dataset: meanings([("entailment", 0), ("not_entailment", 1)]),
+        model: meanings([("entailment", 0), ("neutral", 1), ("contradiction", 1)]),
+    });
+    record
+}
+
+/// The same numbers as answers to a zero-shot question with three candidates.
+pub(crate) fn zero_shot() -> RunRecord {
+    let mut record = record();
+    let names = ["World", "Sports", "Sci/Tech"];
+    record.dataset.labels = Some(Labels {
+        names: names.map(str::to_owned).to_vec(),
+        rule: LabelRule::ZeroShot,
+        dataset: meanings([("World", 0), ("Sports", 1), ("Sci/Tech", 2)]),
+        model: Vec::new(),
+    });
+    record.dataset.zero_shot = Some(ZeroShot {
+        hypothesis_template: "This example is {}.".to_owned(),
+        candidate_labels: ["politics", "sports", "science"].map(str::to_owned).to_vec(),
+        multi_label: false,
+        entailment: "entailment".to_owned(),
+        against: "contradiction".to_owned(),
+    });
+    record
+}
+
+fn meanings<const N: usize>(pairs: [(&str, u32); N]) -> Vec<LabelMeaning> {
+    pairs.map(|(label, class)| LabelMeaning { label: label.to_owned(), class }).to_vec()
 }
 
 /// A run that had no rows: every list is empty.
@@ -195,6 +235,13 @@ fn dataset() -> DatasetFacts {
         revision: None,
         sha256: "b".repeat(64),
         task: Task::Classification,
+        labels: Some(Labels {
+            names: model().labels,
+            rule: LabelRule::ByName,
+            dataset: meanings(NLI),
+            model: meanings(NLI),
+        }),
+        zero_shot: None,
         rows: EXAMPLES as u64,
         dropped_without_label: 0,
         truncated: 6,

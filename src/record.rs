@@ -5,11 +5,16 @@
 //!
 //! Versions of the format ([`SCHEMA_VERSION`]):
 //! - 1: first version.
+//! - 2: `dataset.labels` and `dataset.zero_shot`; a record without them reads as one whose labels met
+//!   by name.
 
 use serde::{Deserialize, Serialize};
 
 /// The version of the record format that this build writes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
+
+/// The oldest version that this build reads.
+pub const OLDEST_VERSION: u32 = 1;
 
 /// Everything measured in one cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,9 +38,10 @@ pub struct RunRecord {
     pub settings: RunSettings,
     /// The limits that were in force; `report` judges by these unless told otherwise.
     pub policy: Policy,
-    /// Gold labels (class index in the model's order) or scores, in dataset order.
+    /// Gold labels (position in `dataset.labels.names`) or scores, in dataset order.
     pub gold: Vec<f64>,
-    /// Real tokens per example (both texts of a similarity pair together), in dataset order.
+    /// Real tokens per example (both texts of a similarity pair, all hypotheses of a zero-shot question
+    /// together), in dataset order.
     pub tokens: Vec<u32>,
     /// One entry per arm, in the order asked for; the first is the baseline.
     pub arms: Vec<ArmRecord>,
@@ -45,6 +51,13 @@ pub struct RunRecord {
     pub warnings: Vec<String>,
     /// True when the run was stopped by the user before its end.
     pub interrupted: bool,
+}
+
+impl RunRecord {
+    /// Names of the classes that are scored.
+    pub fn label_names(&self) -> &[String] {
+        self.dataset.labels.as_ref().map_or(&self.model.labels, |labels| &labels.names)
+    }
 }
 
 /// Which model was measured.
@@ -71,7 +84,7 @@ pub struct ModelFacts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
-    /// One of several classes; outputs are logits.
+    /// One of several classes; outputs are logits, one per class of the model or per candidate label.
     Classification,
     /// Cosine of two sentence embeddings against a gold score; output is one number.
     Similarity,
@@ -93,6 +106,12 @@ pub struct DatasetFacts {
     pub sha256: String,
     /// What is scored.
     pub task: Task,
+    /// The classes that are scored; `None` for similarity.
+    #[serde(default)]
+    pub labels: Option<Labels>,
+    /// How candidate labels were put to the model; `None` unless that was done.
+    #[serde(default)]
+    pub zero_shot: Option<ZeroShot>,
     /// Examples measured.
     pub rows: u64,
     /// Rows left out because they carry no gold label.
@@ -105,6 +124,68 @@ pub struct DatasetFacts {
     pub real_tokens: u64,
     /// Tokens in one pass when every batch is padded to its longest row.
     pub padded_tokens: u64,
+}
+
+/// The classes that are scored, and what counts as which of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Labels {
+    /// Their names, in the order that gold, recall and confusion count.
+    pub names: Vec<String>,
+    /// How the labels of dataset and model meet in them.
+    pub rule: LabelRule,
+    /// The labels of the dataset.
+    pub dataset: Vec<LabelMeaning>,
+    /// The classes of the model in the order of its logits; the one with the largest logit is the
+    /// answer, and counts as it says here. Empty where each output is that of one name already.
+    pub model: Vec<LabelMeaning>,
+}
+
+/// What a label counts as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelMeaning {
+    /// The label as dataset or model call it.
+    pub label: String,
+    /// Position in `names`.
+    pub class: u32,
+}
+
+/// How the labels of dataset and model meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelRule {
+    /// Both use the same names.
+    ByName,
+    /// As `label_map` of the configuration says; what it leaves out, by name.
+    LabelMap,
+    /// The dataset tells three relations, the model two: the dataset's neutral and contradiction count
+    /// as not entailment.
+    FoldedGold,
+    /// The dataset tells two relations, the model three: an answer of neutral or contradiction counts
+    /// as not entailment.
+    FoldedPredictions,
+    /// The labels were put to the model as hypotheses.
+    ZeroShot,
+}
+
+/// How candidate labels were put to a model of natural-language inference: every example is the
+/// premise of one hypothesis per candidate, and the candidate with the largest output is the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ZeroShot {
+    /// The hypothesis; a candidate stands in the place of `{}`.
+    pub hypothesis_template: String,
+    /// The candidates, in the order of `labels.names`.
+    pub candidate_labels: Vec<String>,
+    /// Whether candidates are scored one by one instead of against each other. The output of a candidate
+    /// is the logit of `entailment`, and its score the softmax over the candidates; one by one, the
+    /// output is that logit less the one of `against`, and the score its logistic function.
+    pub multi_label: bool,
+    /// The model's class that speaks for a candidate.
+    pub entailment: String,
+    /// The model's class that speaks against one.
+    pub against: String,
 }
 
 /// How the run was set up.
@@ -198,7 +279,7 @@ pub struct ArmRecord {
     /// Outputs of the throughput phase in dataset order, `output_width` numbers per example, never NaN;
     /// zeros where `measured` says that the example was not reached.
     pub outputs: Vec<f32>,
-    /// Numbers per example in `outputs`: classes, or 1 for similarity.
+    /// Numbers per example in `outputs`: classes, candidate labels, or 1 for similarity.
     pub output_width: u32,
     /// Whether example `i` was measured. All true unless the arm failed or the run was stopped.
     pub measured: Vec<bool>,

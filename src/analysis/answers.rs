@@ -2,19 +2,22 @@
 
 use crate::{
     metrics::classification::{argmax, gold_class},
-    record::{ArmRecord, RunRecord, Task},
+    record::{ArmRecord, LabelMeaning, RunRecord, Task},
 };
 
 /// The gold and the task, which all arms share.
 #[derive(Clone, Copy)]
 pub(super) struct Questions<'a> {
     pub(super) task: Task,
+    /// Whether one class at most is right, so that the outputs of an example are one distribution.
+    pub(super) exclusive: bool,
     gold: &'a [f64],
 }
 
 impl<'a> Questions<'a> {
     pub(super) fn of(record: &'a RunRecord) -> Self {
-        Self { task: record.dataset.task, gold: &record.gold }
+        let exclusive = !record.dataset.zero_shot.as_ref().is_some_and(|zero_shot| zero_shot.multi_label);
+        Self { task: record.dataset.task, exclusive, gold: &record.gold }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -25,7 +28,7 @@ impl<'a> Questions<'a> {
         self.gold[example]
     }
 
-    /// Examples whose gold means nothing to a model of `classes` classes.
+    /// Examples whose gold is none of `classes` classes.
     pub(super) fn unknown(&self, classes: usize) -> u64 {
         let is_unknown = |gold: &&f64| match self.task {
             Task::Classification => gold_class(**gold, classes).is_none(),
@@ -39,16 +42,27 @@ impl<'a> Questions<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Answers<'a> {
     arm: &'a ArmRecord,
+    /// What the model's classes count as.
+    meanings: &'a [LabelMeaning],
+    /// Names of the scored classes.
+    names: usize,
 }
 
 impl<'a> Answers<'a> {
-    pub(super) fn of(arm: &'a ArmRecord) -> Self {
-        Self { arm }
+    pub(super) fn of(record: &'a RunRecord, arm: &'a ArmRecord) -> Self {
+        let labels = record.dataset.labels.as_ref();
+        let meanings = labels.map_or(&[][..], |labels| &labels.model);
+        Self { arm, meanings, names: labels.map_or(0, |labels| labels.names.len()) }
     }
 
     /// Numbers per example.
     pub(super) fn width(&self) -> usize {
         self.arm.output_width as usize
+    }
+
+    /// How many classes are scored.
+    pub(super) fn classes(&self) -> usize {
+        if self.meanings.is_empty() { self.width() } else { self.names }
     }
 
     /// The outputs of an example; `None` when it was not measured or is not all numbers.
@@ -59,9 +73,10 @@ impl<'a> Answers<'a> {
         (measured && row.iter().all(|value| value.is_finite())).then_some(row)
     }
 
-    /// The predicted class.
+    /// The predicted class: what the model's class with the largest logit counts as.
     pub(super) fn class(&self, example: usize) -> Option<usize> {
-        self.row(example).map(argmax)
+        let class = self.row(example).map(argmax)?;
+        Some(self.meanings.get(class).map_or(class, |meaning| meaning.class as usize))
     }
 
     /// The similarity score: the first number.
@@ -72,7 +87,7 @@ impl<'a> Answers<'a> {
     /// Whether the predicted class is the gold one; an unknown gold never is.
     pub(super) fn is_right(&self, questions: &Questions<'_>, example: usize) -> Option<bool> {
         let class = self.class(example)?;
-        Some(gold_class(questions.gold(example), self.width()) == Some(class))
+        Some(gold_class(questions.gold(example), self.classes()) == Some(class))
     }
 
     /// The examples that were measured.
@@ -93,12 +108,22 @@ mod tests {
         record.arms[0].outputs[6] = f32::NAN;
         record.arms[0].outputs.truncate(13);
         let questions = Questions::of(&record);
-        let answers = Answers::of(&record.arms[0]);
+        let answers = Answers::of(&record, &record.arms[0]);
         assert_eq!(answers.examples(&questions), [0, 3]);
         assert_eq!((answers.class(3), answers.is_right(&questions, 3)), (Some(0), Some(true)));
         assert_eq!(answers.row(usize::MAX), None);
         record.arms[0].output_width = 0;
-        assert_eq!(Answers::of(&record.arms[0]).row(0), None);
+        assert_eq!(Answers::of(&record, &record.arms[0]).row(0), None);
+    }
+
+    #[test]
+    fn answers_are_folded() {
+        let record = fixture::folded();
+        let (questions, answers) = (Questions::of(&record), Answers::of(&record, &record.arms[0]));
+        assert_eq!((answers.width(), answers.classes()), (3, 2));
+        // Example 2 is a contradiction, example 20 was one and is answered as entailment.
+        assert_eq!([1, 2, 3].map(|example| answers.class(example).unwrap()), [1, 1, 0]);
+        assert_eq!([2, 20].map(|example| answers.is_right(&questions, example).unwrap()), [true, false]);
     }
 
     #[test]

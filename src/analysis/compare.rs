@@ -36,9 +36,9 @@ pub struct Comparison {
     pub size_ratio: Option<f64>,
     /// Examples whose predicted label differs; `null` for similarity.
     pub flips: Option<Flips>,
-    /// Divergence of the class distributions; `null` for similarity.
+    /// Divergence of the class distributions; `null` for similarity and for candidates scored one by one.
     pub kl: Option<Divergence>,
-    /// Largest absolute difference between any two outputs: logits, or similarity scores.
+    /// Largest absolute difference between any two outputs: logits, outputs of candidates, or similarity scores.
     pub max_logit_difference: Option<f64>,
     /// The worst slice of each kind.
     pub worst_slices: Vec<Slice>,
@@ -66,8 +66,8 @@ pub struct Divergence {
 pub(super) fn compare(record: &RunRecord, baseline: &ArmRecord, arm: &ArmRecord) -> Comparison {
     let pair = Pair {
         questions: Questions::of(record),
-        baseline: Answers::of(baseline),
-        candidate: Answers::of(arm),
+        baseline: Answers::of(record, baseline),
+        candidate: Answers::of(record, arm),
     };
     let examples = pair.examples();
     let resampling = resampling(record, &format!("drop {}", arm.name));
@@ -88,7 +88,7 @@ pub(super) fn compare(record: &RunRecord, baseline: &ArmRecord, arm: &ArmRecord)
         flips: flips(&pair, &examples),
         kl: divergence(&pair, &examples),
         max_logit_difference: max_difference(&pair, &examples),
-        worst_slices: worst_slices(&pair, &examples, &record.model.labels, &record.tokens, &resampling),
+        worst_slices: worst_slices(&pair, &examples, record.label_names(), &record.tokens, &resampling),
     }
 }
 
@@ -113,7 +113,8 @@ fn flips(pair: &Pair<'_>, examples: &[usize]) -> Option<Flips> {
 }
 
 fn divergence(pair: &Pair<'_>, examples: &[usize]) -> Option<Divergence> {
-    if pair.questions.task == Task::Similarity || examples.is_empty() {
+    let Questions { task, exclusive, .. } = pair.questions;
+    if task == Task::Similarity || !exclusive || examples.is_empty() {
         return None;
     }
     let each: Option<Vec<f64>> = examples
@@ -159,6 +160,15 @@ mod tests {
         let comparison = last(&fixture::similarity());
         assert_eq!((comparison.flips, comparison.kl), (None, None));
         assert!((comparison.max_logit_difference.unwrap() - 0.008).abs() < 1e-6);
+    }
+
+    #[test]
+    fn candidates_scored_one_by_one_have_no_distribution() {
+        let mut record = fixture::zero_shot();
+        assert!(last(&record).kl.is_some());
+        record.dataset.zero_shot.as_mut().unwrap().multi_label = true;
+        let comparison = last(&record);
+        assert!(comparison.kl.is_none() && comparison.flips.is_some());
     }
 
     #[test]

@@ -115,8 +115,8 @@ mod tests {
     fn drop_in(record: &RunRecord) -> Option<AccuracyDrop> {
         let pair = Pair {
             questions: Questions::of(record),
-            baseline: Answers::of(&record.arms[0]),
-            candidate: Answers::of(record.arms.last().unwrap()),
+            baseline: Answers::of(record, &record.arms[0]),
+            candidate: Answers::of(record, record.arms.last().unwrap()),
         };
         drop(&pair, &pair.examples(), &Resampling::new(0.95, 1000, 1))
     }

@@ -24,7 +24,7 @@ pub struct Analysis {
     pub confidence: f64,
     /// Examples that should have been measured.
     pub examples: u64,
-    /// Examples whose gold is unknown to the model.
+    /// Examples whose gold is none of the scored classes.
     pub unknown_gold: u64,
     /// Share of the examples that were cut to the model's limit.
     pub truncated_share: f64,
@@ -61,7 +61,7 @@ pub fn analyse(record: &RunRecord) -> Analysis {
     let others =
         || record.arms.iter().filter(|arm| !baseline.is_some_and(|baseline| std::ptr::eq(*arm, baseline)));
     let questions = Questions::of(record);
-    let classes = record.arms.iter().map(|arm| Answers::of(arm).width()).max().unwrap_or(0);
+    let classes = record.arms.iter().map(|arm| Answers::of(record, arm).classes()).max().unwrap_or(0);
     let examples = record.dataset.rows.max(questions.len() as u64);
     Analysis {
         metric: Metric::of(record.dataset.task),

@@ -56,7 +56,7 @@ pub(super) fn quality(questions: &Questions<'_>, answers: &Answers<'_>, confiden
 }
 
 fn classification(questions: &Questions<'_>, answers: &Answers<'_>, confidence: f64) -> Quality {
-    let classes = answers.width();
+    let classes = answers.classes();
     let pairs = (0..questions.len()).filter_map(|example| {
         let class = answers.class(example)?;
         Some((gold_class(questions.gold(example), classes), class))
@@ -109,7 +109,7 @@ mod tests {
     fn classification_has_its_metrics() {
         let record = fixture::record();
         let questions = Questions::of(&record);
-        let quality = quality(&questions, &Answers::of(&record.arms[0]), 0.95);
+        let quality = quality(&questions, &Answers::of(&record, &record.arms[0]), 0.95);
         let accuracy = quality.accuracy.unwrap();
         assert_eq!((accuracy.value, accuracy.n), (0.9, 600));
         assert!((accuracy.low.unwrap() - 0.8734).abs() < 1e-4);
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn similarity_has_its_own() {
         let record = fixture::similarity();
-        let quality = quality(&Questions::of(&record), &Answers::of(&record.arms[0]), 0.95);
+        let quality = quality(&Questions::of(&record), &Answers::of(&record, &record.arms[0]), 0.95);
         assert!(quality.accuracy.unwrap().value > 0.9 && quality.pearson.unwrap().value > 0.9);
         assert_eq!((quality.mcc, quality.recall.len()), (None, 0));
     }
@@ -134,8 +134,8 @@ mod tests {
         let questions = Questions::of(&record);
         // Example 0 should be class 0 and is answered 1; example 1 is class 1.
         let expected = fs::sha256(&[1, 0, 0, 0, 1, 0, 0, 0]);
-        assert_eq!(predictions_sha256(&questions, &Answers::of(&record.arms[0])), Some(expected));
+        assert_eq!(predictions_sha256(&questions, &Answers::of(&record, &record.arms[0])), Some(expected));
         let killed = fixture::killed(0);
-        assert_eq!(predictions_sha256(&Questions::of(&killed), &Answers::of(&killed.arms[0])), None);
+        assert_eq!(predictions_sha256(&Questions::of(&killed), &Answers::of(&killed, &killed.arms[0])), None);
     }
 }

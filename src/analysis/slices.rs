@@ -57,7 +57,7 @@ pub(super) fn worst_slices(
 }
 
 fn label_parts(pair: &Pair<'_>, examples: &[usize], labels: &[String]) -> Vec<(String, Vec<usize>)> {
-    let classes = pair.baseline.width();
+    let classes = pair.baseline.classes();
     let class_of = |example: usize| gold_class(pair.questions.gold(example), classes);
     let part = |class: usize| {
         let name = labels.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
@@ -99,11 +99,11 @@ mod tests {
     fn slices(record: &RunRecord) -> Vec<Slice> {
         let pair = Pair {
             questions: Questions::of(record),
-            baseline: Answers::of(&record.arms[0]),
-            candidate: Answers::of(record.arms.last().unwrap()),
+            baseline: Answers::of(record, &record.arms[0]),
+            candidate: Answers::of(record, record.arms.last().unwrap()),
         };
         let resampling = Resampling::new(0.95, 1000, 1);
-        worst_slices(&pair, &pair.examples(), &record.model.labels, &record.tokens, &resampling)
+        worst_slices(&pair, &pair.examples(), record.label_names(), &record.tokens, &resampling)
     }
 
     #[test]

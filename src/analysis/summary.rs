@@ -44,7 +44,7 @@ pub struct ArmSummary {
     pub macro_f1: Option<f64>,
     /// Matthews' correlation.
     pub mcc: Option<f64>,
-    /// Share found of each gold class, in the model's order; `null` for a class without examples.
+    /// Share found of each gold class, in the order of `dataset.labels.names`; `null` for a class without examples.
     pub recall: Vec<Option<f64>>,
     /// Examples by gold class (rows) and predicted class (columns).
     pub confusion: Vec<Vec<u64>>,
@@ -85,7 +85,7 @@ pub struct MemoryMb {
 /// Summarises one arm. `confidence` is that of every interval.
 pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, confidence: f64) -> ArmSummary {
     let questions = Questions::of(record);
-    let answers = Answers::of(arm);
+    let answers = Answers::of(record, arm);
     let Quality { accuracy, pearson, macro_f1, mcc, recall, confusion } =
         quality(&questions, &answers, confidence);
     let tokens_per_second = per_second(&arm.throughput, |call| call.tokens);

@@ -25,12 +25,31 @@ pub trait Backend {
     /// Highest memory use of the backend's own allocator in bytes, where it counts.
     fn peak_memory(&self) -> Option<u64>;
 
+    /// The least time that the matrix products of a batch take on the device, where the backend knows.
+    fn floor(&mut self, _batch: &Batch) -> Result<Option<Floor>, BackendError> {
+        Ok(None)
+    }
+
+    /// Floating-point operations per second of a large matrix product, where the backend knows.
+    fn highest_rate(&mut self) -> Option<f64> {
+        None
+    }
+
     /// What runs where.
     fn facts(&self) -> Facts;
 
     /// As [`Backend::encode`], with the token states of every stage on the way, for finding the
     /// first layer where two implementations part.
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError>;
+}
+
+/// The matrix products of one batch, without anything around them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Floor {
+    /// Nanoseconds that they take alone.
+    pub ns: u64,
+    /// Floating-point operations; a multiplication and an addition count as two.
+    pub operations: u64,
 }
 
 /// What a backend says of itself.

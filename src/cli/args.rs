@@ -31,9 +31,9 @@ pub(crate) enum Command {
     /// Run the embedded model on the embedded dataset; needs no network
     #[command(after_help = EXIT_CODES)]
     Demo(DemoArgs),
-    /// List the configured models
-    Models(ListArgs),
-    /// List the configured datasets
+    /// List the configured models: what they need, what is cached, what is converted
+    Models(ModelsArgs),
+    /// List the configured datasets: what they ask, what they hold, what is cached
     Datasets(ListArgs),
     /// Render the reports of a run again, from its record alone
     #[command(after_help = EXIT_CODES)]
@@ -207,12 +207,25 @@ pub(crate) struct DemoArgs {
     pub(crate) json: bool,
 }
 
+/// Arguments of `models`.
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+    /// Folder of the converted models
+    #[arg(long, value_name = "DIR", default_value = "models/mlx_converted")]
+    pub(crate) output_dir: PathBuf,
+}
+
 /// Arguments of `models` and `datasets`.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// Configuration files, beside the built-in ones
     #[arg(long, value_name = "GLOB", num_args = 1..)]
     pub(crate) config: Vec<String>,
+    /// Print JSON instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `report`.

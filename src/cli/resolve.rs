@@ -11,13 +11,13 @@ use super::{
 };
 use crate::{
     config::{
-        Config, DatasetEntry,
+        Config, DatasetEntry, ModelEntry,
         datasets::{PreprocessingEntry, Provider},
     },
     dataset::{self, Dataset, DatasetSpec},
     hub::{DatasetFiles, Hub, HubSettings, Snapshot},
     model::tokenizer::Truncation,
-    plan::ModelSource,
+    plan::{ModelSource, zero_shot::ZeroShotSettings},
     text,
 };
 
@@ -43,6 +43,7 @@ pub(crate) struct ResolvedDataset {
     pub(crate) dataset: Dataset,
     pub(crate) preprocessing: Preprocessing,
     pub(crate) label_map: Option<BTreeMap<String, String>>,
+    pub(crate) zero_shot: ZeroShotSettings,
 }
 
 /// Looks names up.
@@ -77,6 +78,11 @@ impl Resolver {
             max_accuracy_drop: quantization.max_accuracy_drop,
             target_size_mb: quantization.target_mb(),
         }
+    }
+
+    /// Whether a configured model is for zero-shot classification.
+    pub(crate) fn is_for_zero_shot(&self, word: &str) -> bool {
+        self.config.model(word).is_some_and(ModelEntry::is_for_zero_shot)
     }
 
     /// The datasets that a configured model is measured on.
@@ -163,7 +169,14 @@ impl Resolver {
         let PreprocessingEntry { max_length, truncation, padding: _, cache_dir: _ } =
             entry.preprocessing.clone();
         let preprocessing = Preprocessing { truncation, max_length };
-        Ok(ResolvedDataset { dataset, preprocessing, label_map: entry.label_map.clone() })
+        let zero_shot = ZeroShotSettings {
+            asked: entry.is_zero_shot(),
+            model_is_for_it: false,
+            hypothesis_template: entry.hypothesis_template.clone(),
+            candidate_labels: entry.candidate_labels.clone(),
+            multi_label: entry.multi_label,
+        };
+        Ok(ResolvedDataset { dataset, preprocessing, label_map: entry.label_map.clone(), zero_shot })
     }
 
     fn download(&self, entry: &DatasetEntry, split: &str) -> Result<DatasetFiles, CliError> {
@@ -208,7 +221,12 @@ impl Resolver {
             ..DatasetSpec::default()
         };
         let dataset = dataset::load(&spec, &[path.to_owned()])?;
-        Ok(ResolvedDataset { dataset, preprocessing: Preprocessing::default(), label_map: None })
+        Ok(ResolvedDataset {
+            dataset,
+            preprocessing: Preprocessing::default(),
+            label_map: None,
+            zero_shot: ZeroShotSettings::default(),
+        })
     }
 }
 

@@ -25,6 +25,8 @@ pub struct DatasetEntry {
     pub subset: Option<String>,
     /// Commit, tag or branch on the Hub.
     pub revision: Option<String>,
+    /// What is asked; told by the metrics if absent.
+    pub task: Option<TaskWord>,
     /// Split by role; `validation` is measured unless `--split` names another.
     #[serde(default)]
     pub splits: BTreeMap<String, String>,
@@ -41,6 +43,52 @@ pub struct DatasetEntry {
     pub label_names: Option<Vec<String>>,
     /// Dataset label to model class, where names differ.
     pub label_map: Option<BTreeMap<String, String>>,
+    /// Hypothesis of a zero-shot question, with `{}` for the candidate.
+    pub hypothesis_template: Option<String>,
+    /// What stands for each label in a zero-shot question, in the order of `label_names`.
+    pub candidate_labels: Option<Vec<String>>,
+    /// Whether candidates are scored one by one instead of against each other.
+    #[serde(default)]
+    pub multi_label: bool,
+}
+
+/// What may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskWord {
+    /// Which class a text or pair belongs to.
+    #[serde(alias = "classification")]
+    TextClassification,
+    /// How a hypothesis follows from a premise: a classification whose labels may fold.
+    #[serde(alias = "nli")]
+    NaturalLanguageInference,
+    /// Which candidate label fits a text, by a model of natural-language inference.
+    ZeroShotClassification,
+    /// How alike two texts are.
+    #[serde(alias = "similarity")]
+    SentenceSimilarity,
+}
+
+impl TaskWord {
+    /// What the loader makes of it.
+    pub fn task(self) -> Task {
+        match self {
+            Self::TextClassification | Self::NaturalLanguageInference | Self::ZeroShotClassification => {
+                Task::Classification
+            }
+            Self::SentenceSimilarity => Task::Similarity,
+        }
+    }
+
+    /// The word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TextClassification => "text-classification",
+            Self::NaturalLanguageInference => "natural-language-inference",
+            Self::ZeroShotClassification => "zero-shot-classification",
+            Self::SentenceSimilarity => "sentence-similarity",
+        }
+    }
 }
 
 /// Where rows come from.
@@ -71,6 +119,26 @@ pub enum Metric {
     /// Linear correlation of scores.
     #[serde(alias = "pearsonr")]
     Pearson,
+}
+
+impl Metric {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::MacroF1 => "macro_f1",
+            Self::Mcc => "mcc",
+            Self::Spearman => "spearman",
+            Self::Pearson => "pearson",
+        }
+    }
+
+    /// What it measures.
+    fn task(self) -> Task {
+        match self {
+            Self::Accuracy | Self::MacroF1 | Self::Mcc => Task::Classification,
+            Self::Spearman | Self::Pearson => Task::Similarity,
+        }
+    }
 }
 
 /// How texts are made to fit.
@@ -122,13 +190,41 @@ impl DatasetEntry {
         self.splits.get(word).map_or(word, String::as_str)
     }
 
-    /// Whether scores are compared instead of classes.
+    /// What is scored: as `task` says, or else the first metric.
     pub fn task(&self) -> Option<Task> {
-        match self.metrics.first() {
-            Some(Metric::Spearman | Metric::Pearson) => Some(Task::Similarity),
-            Some(_) => Some(Task::Classification),
-            None => None,
+        self.task.map(TaskWord::task).or_else(|| self.metrics.first().map(|metric| metric.task()))
+    }
+
+    /// Whether labels are put to the model as hypotheses.
+    pub fn is_zero_shot(&self) -> bool {
+        self.task == Some(TaskWord::ZeroShotClassification)
+    }
+
+    /// What is wrong with the values, if anything is.
+    pub(super) fn complaint(&self) -> Option<String> {
+        if let Some((task, metric)) = self.task.zip(self.metrics.first().copied())
+            && task.task() != metric.task()
+        {
+            let (task, metric) = (task.name(), metric.name());
+            return Some(format!("`task` is `{task}`, which `{metric}` does not measure"));
         }
+        if let Some(template) = &self.hypothesis_template
+            && (template.matches("{}").count() != 1 || template.matches(['{', '}']).count() != 2)
+        {
+            return Some(format!(
+                "`hypothesis_template` is `{template}`; it must have one `{{}}`, where the candidate stands"
+            ));
+        }
+        let candidates = self.candidate_labels.as_ref()?;
+        if let Some(names) = self.label_names.as_ref().filter(|names| names.len() != candidates.len()) {
+            let (names, count) = (names.len(), candidates.len());
+            return Some(format!(
+                "{count} `candidate_labels` for {names} `label_names`; each label needs one"
+            ));
+        }
+        let twice = |(place, candidate): &(usize, &String)| candidates[..*place].contains(candidate);
+        let (_, candidate) = candidates.iter().enumerate().find(twice)?;
+        Some(format!("`candidate_labels` has `{candidate}` twice"))
     }
 
     /// What the loader must know.

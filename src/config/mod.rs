@@ -1,102 +1,40 @@
 //! Configured models and datasets: two built-in files, and those that `--config` names.
 
 pub mod datasets;
+mod error;
 pub mod models;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
+use serde_saphyr::Spanned;
 
-pub use self::{datasets::DatasetEntry, models::ModelEntry};
-use crate::{
-    fs::{FileError, read_text},
-    text,
+pub use self::{
+    datasets::DatasetEntry,
+    error::{ConfigFileError, Place},
+    models::ModelEntry,
 };
+use crate::{fs::read_text, text};
 
 const BUILT_IN: [(&str, &str); 2] = [
     ("built-in models.yaml", include_str!("../../config/models.yaml")),
     ("built-in datasets.yaml", include_str!("../../config/datasets.yaml")),
 ];
 
-/// What can be wrong with configuration files.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigFileError {
-    /// A file could not be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The pattern itself.
-    #[error("`{pattern}` is not a file pattern: {reason}")]
-    Pattern {
-        /// As given.
-        pattern: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// No file matches.
-    #[error("no configuration file matches `{0}`")]
-    NoMatch(String),
-    /// Not the YAML it should be.
-    #[error("`{file}` is not a valid configuration: {reason}")]
-    Malformed {
-        /// The file.
-        file: String,
-        /// What the parser said, with the place.
-        reason: String,
-        /// The key that was probably meant.
-        meant: Option<String>,
-    },
-    /// A value that cannot be.
-    #[error("`{name}` in `{file}`: {reason}")]
-    Value {
-        /// The file.
-        file: String,
-        /// The model or dataset.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The same name in two places.
-    #[error("{kind} `{name}` is configured in `{first}` and again in `{second}`")]
-    Duplicate {
-        /// `model` or `dataset`.
-        kind: &'static str,
-        /// The name.
-        name: String,
-        /// The first place.
-        first: String,
-        /// The second.
-        second: String,
-    },
-}
-
-impl ConfigFileError {
-    /// The way out, where there is one.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Malformed { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),
-            Self::Pattern { .. } | Self::NoMatch(_) => {
-                Some("give files or a pattern in quotes, such as --config \"config/*.yaml\"".to_owned())
-            }
-            Self::Duplicate { .. } => Some("rename one of them, or leave one of the files out".to_owned()),
-            _ => None,
-        }
-    }
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    models: Vec<ModelEntry>,
+    models: Vec<Spanned<ModelEntry>>,
     #[serde(default)]
-    datasets: BTreeMap<String, DatasetEntry>,
+    datasets: BTreeMap<String, Spanned<DatasetEntry>>,
 }
 
-/// All configured models and datasets, each with the file it stands in.
+/// All configured models and datasets, each with the place it stands in.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    models: Vec<(String, ModelEntry)>,
-    datasets: BTreeMap<String, (String, DatasetEntry)>,
+    models: Vec<(Place, ModelEntry)>,
+    datasets: BTreeMap<String, (Place, DatasetEntry)>,
 }
 
 impl Config {
@@ -119,20 +57,22 @@ impl Config {
 
     fn add(&mut self, file: &str, text: &str) -> Result<(), ConfigFileError> {
         let File { models, datasets } = parse(file, text)?;
-        for model in models {
-            if let Some(reason) = model.quantization.complaint() {
-                return Err(ConfigFileError::Value { file: file.to_owned(), name: model.name, reason });
-            }
+        let place = |line| Place { file: file.to_owned(), line };
+        for Spanned { value: model, referenced, .. } in models {
+            let place = place(referenced.line());
+            check(&place, &model.name, model.quantization.complaint())?;
             if let Some((first, _)) = self.models.iter().find(|(_, known)| known.name == model.name) {
-                return Err(duplicate("model", &model.name, first, file));
+                return Err(duplicate("model", &model.name, first, &place));
             }
-            self.models.push((file.to_owned(), model));
+            self.models.push((place, model));
         }
-        for (name, dataset) in datasets {
+        for (name, Spanned { value: dataset, referenced, .. }) in datasets {
+            let place = place(key_line(text, &name, referenced.line()));
+            check(&place, &name, dataset.complaint())?;
             if let Some((first, _)) = self.datasets.get(&name) {
-                return Err(duplicate("dataset", &name, first, file));
+                return Err(duplicate("dataset", &name, first, &place));
             }
-            self.datasets.insert(name, (file.to_owned(), dataset));
+            self.datasets.insert(name, (place, dataset));
         }
         Ok(())
     }
@@ -147,20 +87,37 @@ impl Config {
         self.datasets.get(name).map(|(_, dataset)| dataset)
     }
 
-    /// All models with their files, in order.
-    pub fn models(&self) -> impl Iterator<Item = (&str, &ModelEntry)> {
-        self.models.iter().map(|(file, model)| (file.as_str(), model))
+    /// All models with their places, in order.
+    pub fn models(&self) -> impl Iterator<Item = (&Place, &ModelEntry)> {
+        self.models.iter().map(|(place, model)| (place, model))
     }
 
-    /// All datasets with their names and files, by name.
-    pub fn datasets(&self) -> impl Iterator<Item = (&str, &str, &DatasetEntry)> {
-        self.datasets.iter().map(|(name, (file, dataset))| (name.as_str(), file.as_str(), dataset))
+    /// All datasets with their names and places, by name.
+    pub fn datasets(&self) -> impl Iterator<Item = (&str, &Place, &DatasetEntry)> {
+        self.datasets.iter().map(|(name, (place, dataset))| (name.as_str(), place, dataset))
     }
 }
 
-fn duplicate(kind: &'static str, name: &str, first: &str, second: &str) -> ConfigFileError {
-    let (name, first, second) = (name.to_owned(), first.to_owned(), second.to_owned());
+fn duplicate(kind: &'static str, name: &str, first: &Place, second: &Place) -> ConfigFileError {
+    let (name, first, second) = (name.to_owned(), first.clone(), second.clone());
     ConfigFileError::Duplicate { kind, name, first, second }
+}
+
+fn check(place: &Place, name: &str, complaint: Option<String>) -> Result<(), ConfigFileError> {
+    complaint.map_or(Ok(()), |reason| {
+        Err(ConfigFileError::Value { place: place.clone(), name: name.to_owned(), reason })
+    })
+}
+
+/// The line of a key, given that of its value: at or above it.
+fn key_line(text: &str, key: &str, value_line: u64) -> u64 {
+    let is_key = |line: &str| {
+        let line = line.trim_start().trim_start_matches(['"', '\'']);
+        let rest = line.strip_prefix(key).map(|rest| rest.trim_start_matches(['"', '\'']).trim_start());
+        rest.is_some_and(|rest| rest.starts_with(':'))
+    };
+    let lines: Vec<&str> = text.lines().take(usize::try_from(value_line).unwrap_or(usize::MAX)).collect();
+    lines.iter().rposition(|line| is_key(line)).map_or(value_line, |line| line as u64 + 1)
 }
 
 fn expand(patterns: &[String]) -> Result<Vec<PathBuf>, ConfigFileError> {

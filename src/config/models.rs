@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::datasets::TaskWord;
+
 /// One configured model.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +23,13 @@ pub struct ModelEntry {
     /// Datasets it is measured on when none is named.
     #[serde(default)]
     pub benchmarks: Vec<String>,
+}
+
+impl ModelEntry {
+    /// Whether labels that the model has no classes for are to be put to it as hypotheses.
+    pub fn is_for_zero_shot(&self) -> bool {
+        self.task == TaskWord::ZeroShotClassification.name()
+    }
 }
 
 /// How a model is converted and judged.

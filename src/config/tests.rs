@@ -14,14 +14,33 @@ fn message(text: &str) -> (String, Option<String>) {
 #[test]
 fn the_built_in_files_are_valid_and_agree() {
     let config = Config::load(&[]).unwrap();
-    assert!(config.models().count() >= 11);
+    let names: Vec<&str> = config.models().map(|(_, model)| model.name.as_str()).collect();
+    assert_eq!(names.len(), 14);
+    let of_the_pipeline = [
+        "distilbert-base-uncased-mnli",
+        "bart-large-mnli",
+        "roberta-large-mnli",
+        "modernbert-large-zeroshot-v2",
+        "deberta-v3-base-mnli",
+        "all-MiniLM-L6-v2",
+        "all-mpnet-base-v2",
+        "all-MiniLM-L12-v2",
+        "mobilebert-uncased-mnli",
+        "deberta-v3-xsmall-mnli-binary",
+        "xtremedistil-l6-h256-nli-binary",
+    ];
+    assert_eq!(names[..11], of_the_pipeline);
     for (_, model) in config.models() {
-        assert_eq!(model.quantization.bits, Some(8), "{}", model.name);
+        let quantization = &model.quantization;
+        assert_eq!((quantization.bits, quantization.group_size), (Some(8), Some(64)), "{}", model.name);
+        assert!(quantization.max_accuracy_drop.is_some() && quantization.target_size_mb.is_some());
+        assert!(!model.benchmarks.is_empty() && model.hf_name.contains('/') && !model.task.is_empty());
         for benchmark in &model.benchmarks {
             assert!(config.dataset(benchmark).is_some(), "{}: no dataset `{benchmark}`", model.name);
         }
     }
-    for name in ["mnli", "snli", "sst2", "stsb"] {
+    assert!(config.dataset("ag_news").unwrap().is_zero_shot());
+    for name in ["mnli", "snli", "sst2", "stsb", "rte", "qnli", "mrpc", "ag_news"] {
         assert!(config.dataset(name).is_some(), "{name}");
     }
     assert_eq!(config.dataset("mnli").unwrap().default_split(), "validation_matched");
@@ -88,6 +107,24 @@ models:
 "#,
     )
     .unwrap();
+    let config = parsed(
+        r#"
+models:
+  - name: "my-custom-model"
+    hf_name: "username/model-repo"
+    task: "classification"
+    quantization:
+      bits: 8
+      dtype: "int8"
+      target_size_mb: 200
+      max_accuracy_drop: 0.02
+    benchmarks:
+      - mnli
+      - sentiment
+"#,
+    )
+    .unwrap();
+    assert_eq!(config.model("my-custom-model").unwrap().quantization.max_accuracy_drop, Some(0.02));
 }
 
 #[test]
@@ -98,6 +135,17 @@ fn unknown_keys_are_errors_with_the_nearest() {
     assert_eq!(hint.as_deref(), Some("did you mean `group_size`?"));
     let (_, hint) = message("datasets:\n  x:\n    provider: huggingface\n    name: y\n    colums: {}\n");
     assert_eq!(hint.as_deref(), Some("did you mean `columns`?"));
+    let (error, hint) = message("modells: []\n");
+    assert!(error.contains("modells"), "{error}");
+    assert_eq!(hint.as_deref(), Some("did you mean `models`?"));
+    let (error, hint) = message("models:\n  - { name: a, hf_name: b/c, quantization: { bitss: 8 } }\n");
+    assert!(error.contains("line 2"), "{error}");
+    assert_eq!(hint.as_deref(), Some("did you mean `bits`?"));
+    let (_, hint) =
+        message("datasets:\n  x: { provider: local, name: y, preprocessing: { truncatoin: only_first } }\n");
+    assert_eq!(hint.as_deref(), Some("did you mean `truncation`?"));
+    let (_, hint) = message("datasets:\n  x: { provider: local, name: y, candidate_label: [a] }\n");
+    assert_eq!(hint.as_deref(), Some("did you mean `candidate_labels`?"));
     let (error, _) = message("datasets:\n  x:\n    provider: kaggle\n    name: y\n");
     assert!(error.contains("kaggle"), "{error}");
 }
@@ -111,6 +159,39 @@ fn impossible_values_are_errors() {
     assert!(with("target_size_mb: -1").contains("must be above 0"));
     assert!(with("max_accuracy_drop: 1.5").contains("share from 0 to 1"));
     assert!(with("bits: 4, dtype: int8").contains("`dtype` is `int8` where `bits` is 4"));
+}
+
+#[test]
+fn impossible_questions_are_errors() {
+    let with = |lines: &str| {
+        message(&format!("datasets:\n  topics:\n    provider: local\n    name: y.csv\n    {lines}\n")).0
+    };
+    let error = with("task: zero-shot-classification\n    metrics: [spearman]");
+    let expected = "`topics` in `test.yaml`, line 2: `task` is `zero-shot-classification`, which `spearman` does not \
+                    measure";
+    assert_eq!(error, expected);
+    assert!(with("hypothesis_template: It is so.").contains("must have one `{}`"));
+    assert!(with("hypothesis_template: \"{} or {}\"").contains("must have one `{}`"));
+    assert!(with("hypothesis_template: \"{} or {label}\"").contains("must have one `{}`"));
+    let labels = "label_names: [a, b]\n    candidate_labels";
+    assert!(with(&format!("{labels}: [x]")).contains("1 `candidate_labels` for 2 `label_names`"));
+    assert!(with(&format!("{labels}: [x, x]")).contains("has `x` twice"));
+    assert!(with("task: zero-shoot").contains("zero-shot-classification"), "the words are listed");
+    let config = parsed("datasets: { d: { provider: local, name: y, task: similarity } }").unwrap();
+    assert_eq!(config.dataset("d").unwrap().task(), Some(crate::dataset::Task::Similarity));
+}
+
+#[test]
+fn duplicates_name_both_lines() {
+    let (error, _) = message("models:\n- { name: m, hf_name: a/b }\n\n- name: m\n  hf_name: a/c\n");
+    assert_eq!(error, "model `m` is configured in `test.yaml`, line 2, and again in `test.yaml`, line 4");
+    let (error, _) =
+        message("datasets:\n  d: { provider: local, name: x }\n  d: { provider: local, name: y }\n");
+    assert!(error.contains("line 3") && error.contains('d'), "{error}");
+    let mut config = parsed("datasets:\n  d:\n    provider: local\n    name: x\n").unwrap();
+    let other = "\ndatasets:\n\n  \"d\":\n    provider: local\n    name: y\n";
+    let error = config.add("other.yaml", other).unwrap_err().to_string();
+    assert_eq!(error, "dataset `d` is configured in `test.yaml`, line 2, and again in `other.yaml`, line 4");
 }
 
 #[test]

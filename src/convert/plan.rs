@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     model::{
-        architecture::Canonical,
+        names::Names,
         weights::{TensorView, WeightError},
     },
     quant::{Affine, Float, range},
@@ -101,17 +101,10 @@ impl Plan {
         recipe: &Recipe,
         shard_bytes: u64,
     ) -> Result<Self, ConvertError> {
-        let (mut tensors, mut ignored) = (Vec::new(), Vec::new());
-        for view in source.store.iter() {
-            match source.architecture.canonical(view.name) {
-                Canonical::Tensor(name) => tensors.push(planned(name, &view, recipe)?),
-                Canonical::Ignored(reason) => ignored.push((view.name.to_owned(), reason.to_owned())),
-            }
-        }
-        tensors.sort_by(|left, right| left.name.cmp(&right.name));
-        if let Some(pair) = tensors.windows(2).find(|pair| pair[0].name == pair[1].name) {
-            return Err(WeightError::Duplicate { name: pair[0].name.clone() }.into());
-        }
+        let Names { tensors: names, ignored } = Names::of(&source.store, source.architecture)?;
+        let views = names.into_iter().filter_map(|(name, raw)| Some((name, source.store.find(&raw)?)));
+        let tensors: Vec<_> =
+            views.map(|(name, view)| planned(name, &view, recipe)).collect::<Result<_, _>>()?;
         let quantizes = |tensor: &PlannedTensor| matches!(tensor.action, Action::Quantize { .. });
         if recipe.linear().is_some() && !tensors.iter().any(quantizes) {
             return Err(recipe.nothing_quantized(&source.folder));

@@ -10,8 +10,8 @@ use std::{
 use safetensors::Dtype;
 
 use super::{
-    architecture::Canonical,
     config::{Head, ModelConfig, QuantizationConfig},
+    names::Names,
     weights::{TensorView, WeightError, WeightStore},
 };
 
@@ -54,14 +54,9 @@ impl Checkpoint {
     /// Opens the weights that belong to `config`.
     pub fn open(folder: &Path, config: &ModelConfig) -> Result<Self, WeightError> {
         let mut stores = vec![WeightStore::open(folder)?];
-        let mut raw_names = BTreeMap::new();
-        for view in stores[0].iter() {
-            if let Canonical::Tensor(name) = config.architecture.canonical(view.name)
-                && raw_names.insert(name.clone(), (0, view.name.to_owned())).is_some()
-            {
-                return Err(WeightError::Duplicate { name });
-            }
-        }
+        let names = Names::of(&stores[0], config.architecture)?;
+        let mut raw_names: BTreeMap<_, _> =
+            names.tensors.into_iter().map(|(name, raw)| (name, (0, raw))).collect();
         if let Some(Head::Embedding(pooling)) = &config.head {
             for place in pooling.weight_folders() {
                 let store = WeightStore::open(&folder.join(place))?;

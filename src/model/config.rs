@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     architecture::{Architecture, Blueprint, Json, Limits},
+    bart::Bart,
     head::Classifier,
     mobilebert::MobileBert,
     modernbert::ModernBert,
@@ -114,6 +115,8 @@ pub enum Head {
 pub enum Graph {
     /// See [`PostNorm`].
     PostNorm(PostNorm),
+    /// See [`Bart`].
+    Bart(Bart),
     /// See [`MobileBert`].
     MobileBert(MobileBert),
     /// See [`ModernBert`].
@@ -177,7 +180,11 @@ impl ModelConfig {
         let (pooling, sentence_limit) = Pooling::open(folder)?;
         let classifier =
             json["architectures"][0].as_str().is_some_and(|name| name.ends_with("ForSequenceClassification"));
-        let labels = if classifier { labels(&json).map_err(malformed)? } else { Vec::new() };
+        let labels = if classifier {
+            labels(&json, architecture.default_labels()).map_err(malformed)?
+        } else {
+            Vec::new()
+        };
         let json = Json { path: &path, value: &json };
         let Blueprint { graph, hidden_size, limits, classifier: layers } =
             architecture.read(&json, labels.len())?;
@@ -196,11 +203,12 @@ pub(super) fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Co
         .map_err(|error| ConfigError::Malformed { path: path.to_owned(), reason: error.to_string() })
 }
 
-/// `id2label` in the order of its ids. Without one transformers assumes two classes, `LABEL_0` and `LABEL_1`.
-fn labels(json: &Value) -> Result<Vec<String>, String> {
+/// `id2label` in the order of its ids. Without one the classes are `LABEL_0`, `LABEL_1`, …, `default` of them
+/// unless `num_labels` says otherwise.
+fn labels(json: &Value, default: u64) -> Result<Vec<String>, String> {
     let Some(map) = json["id2label"].as_object() else {
         // The weights will tell; until then nobody gets to ask for gigabytes of names.
-        return match json["num_labels"].as_u64().unwrap_or(2) {
+        return match json["num_labels"].as_u64().unwrap_or(default) {
             count @ 1..=100_000 => Ok((0..count).map(|index| format!("LABEL_{index}")).collect()),
             count => Err(format!("`num_labels` is {count}")),
         };

@@ -34,7 +34,7 @@ fn reads_a_classifier_with_defaults() {
     let Some(Head::Classification(head)) = &config.head else { panic!("{:?}", config.head) };
     assert_eq!(head.layers.iter().map(|layer| layer.outputs).collect::<Vec<_>>(), [384, 2]);
     assert_eq!(config.labels, ["entailment", "neutral"]);
-    let Graph::PostNorm(bert) = &config.graph else { panic!("another graph") };
+    let Graph::PostNorm(bert) = &config.graph else { panic!("{:?}", config.graph) };
     assert_eq!((bert.hidden_size, bert.layers.len(), bert.heads), (384, 12, 12));
     assert_eq!((bert.activation, config.limits.positions), (Activation::Gelu, 512));
 }
@@ -80,6 +80,20 @@ fn reads_sentence_transformers_modules() {
         Some(Head::Embedding(Pooling { modes: vec![PoolingMode::Mean], steps: vec![Step::Normalize] }))
     );
     assert_eq!(config.sentence_limit, Some(256));
+
+    let modes = |named: Value| {
+        put(folder.path(), "1_Pooling/config.json", &json!({"pooling_mode": named}));
+        match ModelConfig::open(folder.path())?.head {
+            Some(Head::Embedding(pooling)) => Ok(pooling.modes),
+            head => panic!("{head:?}"),
+        }
+    };
+    assert_eq!(modes(json!("max")).unwrap(), [PoolingMode::Max]);
+    assert_eq!(modes(json!(["lasttoken", "cls"])).unwrap(), [PoolingMode::Last, PoolingMode::Cls]);
+    for named in [json!("weightedmean"), json!(["mean", "weightedmean"]), json!([]), json!(true)] {
+        let message: ConfigError = modes(named.clone()).unwrap_err();
+        assert!(message.to_string().starts_with(&format!("`pooling_mode` is {named}")), "{message}");
+    }
 
     put(folder.path(), "1_Pooling/config.json", &json!({"pooling_mode_weightedmean_tokens": true}));
     let message = ModelConfig::open(folder.path()).unwrap_err().to_string();

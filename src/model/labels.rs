@@ -4,7 +4,59 @@
 
 use std::collections::BTreeMap;
 
+use super::inference::{Fold, fold, names_relation, verdicts};
 use crate::text;
+
+/// The classes that are scored, and what counts as which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelMatch {
+    /// Names of the scored classes.
+    pub names: Vec<String>,
+    /// How the two sides met in them.
+    pub rule: MatchRule,
+    /// For each dataset label its position in `names`.
+    pub gold: Vec<usize>,
+    /// For each class of the model its position in `names`.
+    pub predictions: Vec<usize>,
+}
+
+/// How the labels of dataset and model met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatchRule {
+    /// Both have the same names.
+    ByName,
+    /// As the label map says, the rest by name.
+    LabelMap,
+    /// Neutral and contradiction of the dataset count as not entailment.
+    FoldedGold,
+    /// Neutral and contradiction of the model count as not entailment.
+    FoldedPredictions,
+}
+
+/// Brings the labels of a dataset and the classes of a model together: by `label_map` and name
+/// ([`map_labels`]), or, where both are of natural-language inference and one side tells neutral from
+/// contradiction and the other does not, by the coarser side.
+pub fn match_labels(
+    dataset_labels: &[String],
+    model_labels: &[String],
+    label_map: Option<&BTreeMap<String, String>>,
+) -> Result<LabelMatch, LabelError> {
+    let identity = |labels: &[String]| (0..labels.len()).collect();
+    let (names, rule, gold, predictions) = match map_labels(dataset_labels, model_labels, label_map) {
+        Ok(gold) => {
+            let rule = if label_map.is_some() { MatchRule::LabelMap } else { MatchRule::ByName };
+            (model_labels, rule, gold, identity(model_labels))
+        }
+        Err(error) => match fold(dataset_labels, model_labels).filter(|_| label_map.is_none()) {
+            Some(Fold::Gold(gold)) => (model_labels, MatchRule::FoldedGold, gold, identity(model_labels)),
+            Some(Fold::Predictions(predictions)) => {
+                (dataset_labels, MatchRule::FoldedPredictions, identity(dataset_labels), predictions)
+            }
+            None => return Err(error),
+        },
+    };
+    Ok(LabelMatch { names: names.to_vec(), rule, gold, predictions })
+}
 
 /// Why a dataset's labels cannot be scored against a model's classes.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,10 +122,13 @@ impl LabelError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unmatched { dataset_labels, model_labels, .. }
-            | Self::UnnamedClasses { dataset_labels, model_labels } => Some(format!(
-                "say what each label means, in the model's or the dataset's entry:\n{}",
-                snippet(dataset_labels, model_labels)
-            )),
+            | Self::UnnamedClasses { dataset_labels, model_labels } => {
+                let snippet = snippet(dataset_labels, model_labels);
+                let hint = format!("say what each label means, in the dataset's entry:\n{snippet}");
+                let can_be_asked = verdicts(model_labels).is_some() && !names_relation(dataset_labels);
+                let way = "\nor ask the model about each label, with `task: zero-shot-classification` there";
+                Some(if can_be_asked { hint + way } else { hint })
+            }
             Self::Shared { first, second, model_label } => Some(format!(
                 "if that is meant, give both:\n    label_map:\n      {first}: {model_label}\n      {second}: {model_label}"
             )),
@@ -184,91 +239,11 @@ fn find(name: &str, labels: &[String]) -> Option<usize> {
     exact.or_else(|| labels.iter().position(|label| loosely(label) == loosely(name)))
 }
 
-fn loosely(label: &str) -> String {
+/// A name without case, `_`, `-` and spaces.
+pub(super) fn loosely(label: &str) -> String {
     label.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NLI: [&str; 3] = ["entailment", "neutral", "contradiction"];
-
-    fn owned(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    fn map(
-        dataset: &[&str],
-        model: &[&str],
-        pairs: Option<&[(&str, &str)]>,
-    ) -> Result<Vec<usize>, LabelError> {
-        let pairs: Option<BTreeMap<_, _>> =
-            pairs.map(|pairs| pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect());
-        map_labels(&owned(dataset), &owned(model), pairs.as_ref())
-    }
-
-    #[test]
-    fn names_decide_not_numbers() {
-        assert_eq!(map(&NLI, &["CONTRADICTION", "NEUTRAL", "ENTAILMENT"], None), Ok(vec![2, 1, 0]));
-        assert_eq!(
-            map(&["entailment", "not_entailment"], &["Not-Entailment", "Entailment"], None),
-            Ok(vec![1, 0])
-        );
-        assert_eq!(map(&["not entailment"], &["notentailment"], None), Ok(vec![0]));
-    }
-
-    #[test]
-    fn a_map_folds_three_classes_into_two() {
-        let pairs = [("neutral", "not_entailment"), ("contradiction", "not_entailment")];
-        assert_eq!(map(&NLI, &["entailment", "not_entailment"], Some(&pairs)), Ok(vec![0, 1, 1]));
-    }
-
-    #[test]
-    fn missing_class_is_refused() {
-        let error = map(&NLI, &["entailment", "not_entailment"], None).unwrap_err();
-        let expected = "dataset label `neutral` is no class of the model, whose classes are \
-                        `entailment` and `not_entailment`";
-        assert_eq!(error.to_string(), expected);
-        assert!(error.hint().unwrap().contains("label_map:\n      entailment: entailment"));
-        assert!(map(&["entailment", "not_entailment"], &NLI, None).is_err());
-    }
-
-    #[test]
-    fn a_shared_class_needs_both_in_the_map() {
-        let error = map(&["a", "b"], &["a", "c"], Some(&[("b", "a")])).unwrap_err();
-        assert_eq!(error.to_string(), "dataset labels `a` and `b` both mean the model's class `a`");
-        assert!(error.hint().unwrap().contains("b: a"));
-        assert!(matches!(map(&["Yes", "yes"], &["yes"], None), Err(LabelError::Shared { .. })));
-    }
-
-    #[test]
-    fn placeholders_need_a_map() {
-        let error = map(&NLI, &["LABEL_0", "LABEL_1", "LABEL_2"], None).unwrap_err();
-        assert!(matches!(error, LabelError::UnnamedClasses { .. }));
-        assert!(error.hint().unwrap().contains("entailment: LABEL_0"));
-        let pairs = [("entailment", "LABEL_2"), ("neutral", "LABEL_1"), ("contradiction", "label_0")];
-        assert_eq!(map(&NLI, &["LABEL_0", "LABEL_1", "LABEL_2"], Some(&pairs)), Ok(vec![2, 1, 0]));
-    }
-
-    #[test]
-    fn numbers_need_names() {
-        let error = map(&["0", "1"], &["negative", "positive"], None).unwrap_err();
-        assert_eq!(error.to_string(), "the dataset's labels have no names, only the numbers `0` and `1`");
-        assert!(error.hint().unwrap().contains("label_names: [negative, positive]"));
-    }
-
-    #[test]
-    fn the_map_itself_is_checked() {
-        let error = map(&NLI, &NLI, Some(&[("entailmnt", "neutral")])).unwrap_err();
-        assert_eq!(error.hint().unwrap(), "did you mean `entailment`?");
-        let error = map(&NLI, &NLI, Some(&[("neutral", "nutral")])).unwrap_err();
-        assert_eq!(error.hint().unwrap(), "did you mean `neutral`?");
-    }
-
-    #[test]
-    fn nothing_maps_to_nothing() {
-        assert_eq!(map(&[], &NLI, None), Ok(vec![]));
-        assert!(matches!(map(&["a"], &[], None), Err(LabelError::UnnamedClasses { .. })));
-    }
-}
+#[path = "labels_tests.rs"]
+mod tests;

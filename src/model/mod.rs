@@ -2,14 +2,18 @@
 
 pub mod activation;
 pub mod architecture;
+pub mod bart;
 pub mod batch;
 pub mod checkpoint;
 pub mod config;
 pub mod head;
+pub mod inference;
 pub mod labels;
 pub mod mobilebert;
 pub mod modernbert;
+pub mod names;
 pub mod pooling;
 pub mod post_norm;
 pub mod tokenizer;
+mod vocabulary;
 pub mod weights;

@@ -27,15 +27,16 @@ pub enum PoolingMode {
     Last,
 }
 
-/// The keys of `1_Pooling/config.json`, in the order in which sentence-transformers puts the vectors of
-/// several modes side by side.
-const MODES: [(&str, PoolingMode); 5] = [
-    ("pooling_mode_cls_token", PoolingMode::Cls),
-    ("pooling_mode_max_tokens", PoolingMode::Max),
-    ("pooling_mode_mean_tokens", PoolingMode::Mean),
-    ("pooling_mode_mean_sqrt_len_tokens", PoolingMode::MeanSqrt),
-    ("pooling_mode_lasttoken", PoolingMode::Last),
+/// Names of the modes: those of version 6 of sentence-transformers, and the switches of `1_Pooling/config.json`
+/// before, in the order in which the vectors of several switches stand side by side.
+const MODES: [(&str, &str, PoolingMode); 5] = [
+    ("cls", "pooling_mode_cls_token", PoolingMode::Cls),
+    ("max", "pooling_mode_max_tokens", PoolingMode::Max),
+    ("mean", "pooling_mode_mean_tokens", PoolingMode::Mean),
+    ("mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens", PoolingMode::MeanSqrt),
+    ("lasttoken", "pooling_mode_lasttoken", PoolingMode::Last),
 ];
+const KNOWN: &str = "cls, max, mean, mean_sqrt_len_tokens and lasttoken";
 
 /// From token states to an embedding.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,6 +130,10 @@ fn dense(folder: &Path, place: &str) -> Result<Dense, ConfigError> {
         bias: bool,
         #[serde(default = "tanh")]
         activation_function: String,
+        #[serde(default)]
+        use_residual: bool,
+        module_input_name: Option<String>,
+        module_output_name: Option<String>,
     }
     fn yes() -> bool {
         true
@@ -137,6 +142,16 @@ fn dense(folder: &Path, place: &str) -> Result<Dense, ConfigError> {
         "torch.nn.modules.activation.Tanh".to_owned()
     }
     let keys: Keys = parse(&folder.join(place).join("config.json"))?;
+    if keys.use_residual {
+        return Err(ConfigError::unsupported("use_residual", true, "false"));
+    }
+    for (key, value) in
+        [("module_input_name", keys.module_input_name), ("module_output_name", keys.module_output_name)]
+    {
+        if let Some(value) = value.filter(|value| value != "sentence_embedding") {
+            return Err(ConfigError::unsupported(key, value, "sentence_embedding"));
+        }
+    }
     let activation = match keys.activation_function.rsplit('.').next().unwrap_or_default() {
         "Identity" => None,
         "Tanh" => Some(Activation::Tanh),
@@ -166,14 +181,20 @@ fn sentence_limit(folder: &Path) -> Result<Option<usize>, ConfigError> {
 
 fn pooling_modes(path: &Path) -> Result<Vec<PoolingMode>, ConfigError> {
     let json: Map<String, Value> = parse(path)?;
+    if let Some(named) = json.get("pooling_mode") {
+        let names = named.as_array().map_or(std::slice::from_ref(named), Vec::as_slice);
+        let mode = |value: &Value| MODES.iter().find(|(name, ..)| value == name).map(|(.., mode)| *mode);
+        let modes = names.iter().map(mode).collect::<Option<Vec<_>>>().filter(|modes| !modes.is_empty());
+        return modes.ok_or_else(|| ConfigError::unsupported("pooling_mode", named.clone(), KNOWN));
+    }
     let on = |key: &str| json.get(key) == Some(&Value::Bool(true));
     let unknown = json.keys().find(|key| {
-        key.starts_with("pooling_mode_") && on(key) && MODES.iter().all(|(known, _)| known != key)
+        key.starts_with("pooling_mode_") && on(key) && MODES.iter().all(|(_, known, _)| known != key)
     });
     if let Some(key) = unknown {
-        return Err(ConfigError::unsupported(key, true, "cls, max, mean, mean_sqrt_len and lasttoken"));
+        return Err(ConfigError::unsupported(key, true, KNOWN));
     }
-    let modes: Vec<_> = MODES.iter().filter(|(key, _)| on(key)).map(|(_, mode)| *mode).collect();
+    let modes: Vec<_> = MODES.iter().filter(|(_, key, _)| on(key)).map(|(.., mode)| *mode).collect();
     if modes.is_empty() {
         return Err(ConfigError::Malformed {
             path: path.to_owned(),

@@ -34,6 +34,8 @@ pub struct Embeddings {
     pub width: usize,
     /// The word table and its rows.
     pub words: (String, usize),
+    /// What the rows of the word table are multiplied by.
+    pub scale: f32,
     /// The position table and its rows.
     pub positions: (String, usize),
     /// The row of the first token's position.
@@ -97,6 +99,7 @@ impl Embeddings {
         Self {
             width,
             words: (table("word"), words),
+            scale: 1.0,
             positions: (table("position"), positions),
             first_position: 0,
             types: Some((table("token_type"), types)),

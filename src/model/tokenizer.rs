@@ -6,7 +6,15 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use tokenizers::{Tokenizer, TruncationParams, TruncationStrategy};
 
-use super::{batch::Encoded, config::ModelConfig};
+use super::{
+    batch::Encoded,
+    config::ModelConfig,
+    vocabulary::{VOCABULARY, tokenizer_json},
+};
+
+/// Vocabularies of tokenizers that were saved without `tokenizer.json`.
+const OLDER: [&str; 6] =
+    [VOCABULARY, "vocab.json", "spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"];
 
 /// What can go wrong between text and token ids.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +78,8 @@ impl TokenizerError {
             ),
             Self::Limit { .. } => Some("raise `max_length` of the dataset's preprocessing".to_owned()),
             Self::Encode { .. } => Some(
-                "with `truncation: only_second` the first text alone may fill the limit; use `longest_first`"
+                "with `only_first` or `only_second` the other text alone may fill the limit; use `longest_first`, or a \
+                 shorter hypothesis template"
                     .into(),
             ),
             _ => None,
@@ -100,25 +109,20 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Reads `tokenizer.json`. The limit is the smallest of the model's positions, `model_max_length`
-    /// of `tokenizer_config.json`, `max_seq_length` of sentence-transformers, and `max_length`.
+    /// Reads `tokenizer.json`, or the `vocab.txt` of BERT's kin. The limit is the smallest of the model's
+    /// positions, `model_max_length` of `tokenizer_config.json`, `max_seq_length` of
+    /// sentence-transformers, and `max_length`.
     pub fn open(
         folder: &Path,
         config: &ModelConfig,
         truncation: Truncation,
         max_length: Option<usize>,
     ) -> Result<Self, TokenizerError> {
-        let path = folder.join("tokenizer.json");
-        if !path.is_file() {
-            let older = ["vocab.txt", "vocab.json", "spm.model", "sentencepiece.bpe.model"];
-            let older = older.into_iter().find(|name| folder.join(name).exists());
-            return Err(TokenizerError::Missing { folder: folder.to_owned(), older });
-        }
+        let (mut tokenizer, path) = tokenizer(folder)?;
         let malformed = |error: tokenizers::Error| TokenizerError::Malformed {
             path: path.clone(),
             reason: error.to_string(),
         };
-        let mut tokenizer = Tokenizer::from_file(&path).map_err(malformed)?;
         let tokens = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
         if tokens > config.limits.vocabulary {
             return Err(TokenizerError::Vocabulary { tokens, rows: config.limits.vocabulary });
@@ -179,6 +183,25 @@ impl TextEncoder {
         type_ids.shrink_to_fit();
         Ok(Encoded { ids, type_ids, truncated })
     }
+}
+
+/// The tokenizer as its file describes it, and the file.
+fn tokenizer(folder: &Path) -> Result<(Tokenizer, PathBuf), TokenizerError> {
+    let path = folder.join("tokenizer.json");
+    let (read, path) = if path.is_file() {
+        (Tokenizer::from_file(&path), path)
+    } else if let Some(json) = tokenizer_json(folder) {
+        (Tokenizer::from_bytes(json.to_string()), folder.join(VOCABULARY))
+    } else {
+        let older = OLDER.into_iter().find(|name| folder.join(name).exists());
+        return Err(TokenizerError::Missing { folder: folder.to_owned(), older });
+    };
+    let reason = |error: tokenizers::Error| error.to_string();
+    let tokenizer = read.map_err(reason).map_err(|reason| {
+        let path = path.clone();
+        TokenizerError::Malformed { path, reason }
+    })?;
+    Ok((tokenizer, path))
 }
 
 /// transformers writes 10^30 where a tokenizer has no limit of its own.

@@ -56,6 +56,14 @@ pub enum WeightError {
         /// The tensor.
         name: String,
     },
+    /// What should be two copies of a tensor are two tensors.
+    #[error("tensor `{name}` differs from `{other}`, though the model has one in place of both")]
+    Untied {
+        /// One of them.
+        name: String,
+        /// The other.
+        other: String,
+    },
     /// A tensor that the model needs is absent.
     #[error("the weights lack {}", text::list(names, 5))]
     Absent {
@@ -111,7 +119,7 @@ impl WeightError {
             Self::Missing { .. } => {
                 Some("give a folder as `save_pretrained` of transformers writes it, or a Hub id".to_owned())
             }
-            Self::Absent { .. } | Self::Unexpected { .. } | Self::Shape { .. } => Some(
+            Self::Absent { .. } | Self::Unexpected { .. } | Self::Shape { .. } | Self::Untied { .. } => Some(
                 "`config.json` and the weights do not belong together, or this variant of the model is not \
                  implemented"
                     .to_owned(),

@@ -4,6 +4,7 @@ use crate::{
     convert::ConvertError,
     fs::FileError,
     model::{config::ConfigError, labels::LabelError, tokenizer::TokenizerError, weights::WeightError},
+    text,
 };
 
 /// Why a run cannot start.
@@ -55,6 +56,30 @@ pub enum PlanError {
     /// Two texts where one is read, or the other way round.
     #[error("the dataset `{0}` has one text a row; similarity needs two")]
     NoPair(String),
+    /// Candidate labels for a model that does not tell what follows from a text.
+    #[error("dataset `{dataset}` is for zero-shot classification, which needs a model of natural-language inference; this one's classes are {}", text::list(.classes, 12))]
+    NoInference {
+        /// The dataset.
+        dataset: String,
+        /// The model's classes.
+        classes: Vec<String>,
+    },
+    /// Two texts where a zero-shot question reads one.
+    #[error("the dataset `{0}` has two texts a row; zero-shot classification reads one")]
+    PairForZeroShot(String),
+    /// More candidates than labels, or fewer.
+    #[error("dataset `{dataset}` has {} candidate labels for its {} labels {}", .candidates.len(), .labels.len(), text::list(.labels, 12))]
+    Candidates {
+        /// The dataset.
+        dataset: String,
+        /// Its labels.
+        labels: Vec<String>,
+        /// The candidates.
+        candidates: Vec<String>,
+    },
+    /// Numbers as candidates.
+    #[error("the labels of dataset `{0}` have no names, so there is nothing to ask the model")]
+    NamelessCandidates(String),
     /// This build lacks MLX.
     #[error("arm `{0}`: built without MLX")]
     WithoutMlx(String),
@@ -81,6 +106,19 @@ impl PlanError {
             ),
             Self::NoRows(_) => {
                 Some("rows with label -1, null or nothing are left out; check the label column".to_owned())
+            }
+            Self::NoInference { .. } => Some(
+                "take a model with a class called `entailment`, or one whose classes are the dataset's labels"
+                    .to_owned(),
+            ),
+            Self::PairForZeroShot(_) => Some(
+                "name the text to be classified in the dataset's entry, under `columns: {text: …}`".to_owned(),
+            ),
+            Self::Candidates { .. } => {
+                Some("give `candidate_labels` one for each label, in the order of `label_names`".to_owned())
+            }
+            Self::NamelessCandidates(_) => {
+                Some("give the dataset's entry `label_names`, or `candidate_labels`".to_owned())
             }
             Self::NoPair(_) | Self::File(_) => None,
         }

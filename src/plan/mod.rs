@@ -3,27 +3,30 @@
 
 pub mod arms;
 mod error;
+mod question;
 mod source;
+pub mod zero_shot;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use self::{
     arms::{ArmKind, roles},
-    source::{Original, baseline_bytes},
+    question::Question,
+    source::Original,
+    zero_shot::ZeroShotSettings,
 };
-pub use self::{error::PlanError, source::ModelSource};
+pub use self::{
+    error::PlanError,
+    source::{ModelSource, baseline_bytes},
+};
 use crate::{
     backend::mock::MockScript,
     cell::{ArmPlan, Cell, Effort, Input},
     convert::{Artefact, Progress, Recipe, Request, artefact_name, convert},
-    dataset::{self, Dataset, Gold},
+    dataset::Dataset,
     fs::sha256_file,
-    model::{
-        config::{ConfigError, Head},
-        labels::map_labels,
-        tokenizer::{TextEncoder, Truncation},
-    },
-    record::{DatasetFacts, Policy, Quantization, Role, RunSettings, Task},
+    model::tokenizer::{TextEncoder, Truncation},
+    record::{DatasetFacts, Policy, Quantization, Role, RunSettings},
     runner::{batches, padded_tokens},
     worker::protocol::{BackendKind, WorkerSpec},
 };
@@ -43,6 +46,8 @@ pub struct Settings {
     pub may_convert: bool,
     /// Dataset label to model class, where names differ.
     pub label_map: Option<BTreeMap<String, String>>,
+    /// Whether and how labels are put to the model as hypotheses.
+    pub zero_shot: ZeroShotSettings,
     /// Which text of a pair gives way.
     pub truncation: Truncation,
     /// Limit in tokens beside the model's own.
@@ -75,13 +80,13 @@ pub fn plan(
     if dataset.examples.is_empty() {
         return Err(PlanError::NoRows(dataset.name.clone()));
     }
-    let task = task(dataset, &original, model)?;
-    let gold = gold(dataset, &original, settings)?;
-    let encoder =
-        TextEncoder::open(&model.folder, &original.config, settings.truncation, settings.max_length)?;
-    let inputs = inputs(dataset, task, &encoder)?;
+    let question = Question::new(dataset, &original.config, &model.folder, settings)?;
+    let truncation = question.truncation(settings.truncation);
+    let encoder = TextEncoder::open(&model.folder, &original.config, truncation, settings.max_length)?;
+    let inputs = question.inputs(dataset, &encoder)?;
     let arms = plan_arms(model, settings, on_progress)?;
-    let dataset = dataset_facts(dataset, task, &inputs, encoder.max_length(), settings.batch_size);
+    let (gold, reading) = (question.gold(dataset), question.reading);
+    let dataset = dataset_facts(dataset, question, &inputs, encoder.max_length(), settings.batch_size);
     // Threads of a matrix library spin for some 30 ms after a product before they sleep.
     let settle = if settings.mock.is_some() { Duration::ZERO } else { Duration::from_millis(30) };
     let throughput_s = if settings.mock.is_some() { 0.0 } else { 2.0 };
@@ -93,6 +98,7 @@ pub fn plan(
         seed: settings.seed,
         arms,
         inputs,
+        reading,
         gold,
         effort: Effort { latency_queries: settings.latency_queries, throughput_s, settle },
     })
@@ -110,72 +116,23 @@ fn run_settings(settings: &Settings) -> RunSettings {
     }
 }
 
-/// What is scored, if the model can do it.
-fn task(dataset: &Dataset, original: &Original, model: &ModelSource) -> Result<Task, PlanError> {
-    let folder = || model.folder.clone();
-    match (dataset.task, &original.config.head) {
-        (dataset::Task::Classification, Some(Head::Classification(_))) => Ok(Task::Classification),
-        (dataset::Task::Classification, _) => Err(ConfigError::NoClassifier { folder: folder() }.into()),
-        (dataset::Task::Similarity, Some(Head::Embedding(_))) => Ok(Task::Similarity),
-        (dataset::Task::Similarity, _) => Err(ConfigError::NoPooling { folder: folder() }.into()),
-    }
-}
-
-/// Gold labels as classes of the model, or scores.
-fn gold(dataset: &Dataset, original: &Original, settings: &Settings) -> Result<Vec<f64>, PlanError> {
-    let classes = match dataset.task {
-        dataset::Task::Classification => {
-            map_labels(&dataset.label_names, &original.config.labels, settings.label_map.as_ref())?
-        }
-        dataset::Task::Similarity => Vec::new(),
-    };
-    let value = |gold: &Gold| match gold {
-        Gold::Label(label) => classes[*label] as f64,
-        Gold::Score(score) => *score,
-    };
-    Ok(dataset.examples.iter().map(|example| value(&example.gold)).collect())
-}
-
-fn inputs(dataset: &Dataset, task: Task, encoder: &TextEncoder) -> Result<Vec<Input>, PlanError> {
-    let first = |example: &'_ dataset::Example| example.text.clone();
-    match task {
-        Task::Classification => {
-            let texts: Vec<_> = dataset
-                .examples
-                .iter()
-                .map(|example| (example.text.as_str(), example.pair.as_deref()))
-                .collect();
-            Ok(encoder.encode(&texts)?.into_iter().map(Input::One).collect())
-        }
-        Task::Similarity => {
-            let mut texts = Vec::with_capacity(2 * dataset.examples.len());
-            for example in &dataset.examples {
-                let pair = example.pair.clone().ok_or_else(|| PlanError::NoPair(dataset.name.clone()))?;
-                texts.extend([first(example), pair]);
-            }
-            let texts: Vec<_> = texts.iter().map(|text| (text.as_str(), None)).collect();
-            let mut rows = encoder.encode(&texts)?.into_iter();
-            let pairs = std::iter::from_fn(|| Some(Input::Two(rows.next()?, rows.next()?)));
-            Ok(pairs.collect())
-        }
-    }
-}
-
 fn dataset_facts(
     dataset: &Dataset,
-    task: Task,
+    question: Question,
     inputs: &[Input],
     max_length: usize,
     batch_size: u32,
 ) -> DatasetFacts {
-    let truncated = inputs.iter().filter(|input| input.rows().any(|row| row.truncated)).count();
+    let truncated = inputs.iter().filter(|input| input.rows.iter().any(|row| row.truncated)).count();
     DatasetFacts {
         name: dataset.name.clone(),
         split: dataset.split.clone(),
         source: dataset.source.clone(),
         revision: dataset.revision.clone(),
         sha256: dataset.sha256.clone(),
-        task,
+        task: question.task,
+        labels: question.labels,
+        zero_shot: question.zero_shot,
         rows: inputs.len() as u64,
         dropped_without_label: dataset.dropped_without_label,
         truncated: truncated as u64,

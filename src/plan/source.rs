@@ -52,8 +52,9 @@ impl Original {
     }
 }
 
-/// Size of the files that running the original needs: weights, configuration, tokenizer.
-pub(super) fn baseline_bytes(folder: &Path) -> Result<u64, PlanError> {
+/// Size in bytes of the files that running the original needs: weights, configuration, tokenizer.
+/// Fails where there are no weights.
+pub fn baseline_bytes(folder: &Path) -> Result<u64, PlanError> {
     let weights: Vec<_> =
         weight_files(folder)?.iter().filter_map(|path| path.file_name()).map(Into::into).collect();
     let needed = |name: &str| {

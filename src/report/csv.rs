@@ -1,6 +1,6 @@
 //! `report.csv`: one row per arm, for spreadsheets and history.
 
-use super::{Exporter, Report, ReportError, json::ten_digits};
+use super::{Exporter, Report, ReportError, json::ten_digits, view};
 use crate::analysis::{ArmSummary, Estimate};
 
 /// The report as CSV. A quantity that could not be had is an empty cell.
@@ -19,7 +19,7 @@ impl Exporter for Csv {
 }
 
 /// The columns; new ones are added at the end.
-const HEADER: [&str; 43] = [
+const HEADER: [&str; 45] = [
     "model",
     "dataset",
     "split",
@@ -63,6 +63,8 @@ const HEADER: [&str; 43] = [
     "predictions_sha256",
     "failure",
     "started_unix_s",
+    "recall",
+    "label_rule",
 ];
 
 /// The cells of one arm, each with the column it belongs to.
@@ -156,7 +158,16 @@ fn outcome(report: &Report, arm: &ArmSummary) -> Vec<(&'static str, String)> {
             failure.map_or(String::new(), |failure| format!("{}: {}", failure.phase, failure.message)),
         ),
         ("started_unix_s", report.started_unix_s.to_string()),
+        ("recall", recall(report, arm)),
+        ("label_rule", report.dataset.labels.as_ref().map_or(String::new(), |labels| word(&labels.rule))),
     ]
+}
+
+/// `entailment=0.9;neutral=0.8`; a class without examples has no number.
+fn recall(report: &Report, arm: &ArmSummary) -> String {
+    let each = view::label_names(report).iter().zip(&arm.recall);
+    let each: Vec<String> = each.map(|(name, recall)| format!("{name}={}", number(*recall))).collect();
+    each.join(";")
 }
 
 fn value(estimate: Option<Estimate>) -> String {
@@ -189,7 +200,7 @@ mod tests {
 
     #[test]
     fn cells_stand_under_their_header() {
-        for record in [fixture::record(), fixture::similarity(), fixture::empty()] {
+        for record in [fixture::record(), fixture::similarity(), fixture::empty(), fixture::folded()] {
             let report = Report::new(&record, &record.policy);
             for arm in &report.arms {
                 let names: Vec<_> = row(&report, arm).into_iter().map(|(name, _)| name).collect();
@@ -206,6 +217,8 @@ mod tests {
         assert_eq!(column("accuracy"), ["0.9", "0.9", "0.9"]);
         assert_eq!(column("flips"), ["", "0", "2"]);
         assert_eq!(column("gate_size"), ["", "", "pass"]);
+        assert_eq!(column("recall")[0], "entailment=0.9;neutral=0.9;contradiction=0.9");
+        assert_eq!(column("label_rule")[2], "by-name");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     analysis::{Analysis, ArmSummary, Comparison, Gains, Metric, analyse},
     gate::{GateResult, Judgement, Verdict, evaluate},
-    record::{DatasetFacts, Environment, ModelFacts, Policy, RunRecord, Task},
+    record::{DatasetFacts, Environment, Labels, ModelFacts, Policy, RunRecord, Task, ZeroShot},
 };
 
 /// The version of the report format that this build writes.
@@ -94,6 +94,10 @@ pub struct DatasetReport {
     pub sha256: String,
     /// What is scored.
     pub task: Task,
+    /// The classes that are scored, and what counts as which; `null` for similarity.
+    pub labels: Option<Labels>,
+    /// How candidate labels were put to the model; `null` unless that was done.
+    pub zero_shot: Option<ZeroShot>,
     /// Examples measured.
     pub rows: u64,
     /// Rows left out because they carry no gold label.
@@ -176,7 +180,7 @@ fn model(facts: &ModelFacts) -> ModelReport {
 }
 
 fn dataset(facts: &DatasetFacts, truncated_share: f64) -> DatasetReport {
-    let DatasetFacts { name, split, source, revision, sha256, task, .. } = facts.clone();
+    let DatasetFacts { name, split, source, revision, sha256, task, labels, zero_shot, .. } = facts.clone();
     let DatasetFacts { rows, dropped_without_label, truncated, max_length, .. } = *facts;
     let DatasetFacts { real_tokens, padded_tokens, .. } = *facts;
     let padding = padded_tokens.saturating_sub(real_tokens) as f64;
@@ -188,6 +192,8 @@ fn dataset(facts: &DatasetFacts, truncated_share: f64) -> DatasetReport {
         revision,
         sha256,
         task,
+        labels,
+        zero_shot,
         rows,
         dropped_without_label,
         truncated,

@@ -1,6 +1,6 @@
 //! `report.md`.
 
-use super::{Exporter, Report, ReportError, view};
+use super::{Exporter, Report, ReportError, notes::notes, view};
 
 /// The report as GitHub-flavoured Markdown.
 pub(super) struct Markdown;
@@ -49,9 +49,11 @@ fn heading(report: &Report) -> String {
     let (architecture, rows) = (escape(&model.architecture), dataset.rows);
     let (verdict, code) = (view::verdict(report), report.exit_code);
     let confidence = report.settings.confidence * 100.0;
+    let notes: String =
+        notes(report).into_iter().map(|note| format!("\nNote: {}.\n", escape(&note))).collect();
     format!(
         "# {name} on {set} {split}: {verdict}\n\n{architecture}, {} parameters; {rows} examples; exit code {code}. \
-         Intervals have {confidence} % confidence.\n",
+         Intervals have {confidence} % confidence.\n{notes}",
         crate::text::thousands(model.parameters)
     )
 }
@@ -163,6 +165,14 @@ mod tests {
         };
         assert!(widths("## Arms").iter().all(|width| *width == 5), "{text}");
         assert!(widths("## Gates").iter().all(|width| *width == 4), "{text}");
+    }
+
+    #[test]
+    fn folds_are_told() {
+        let text = markdown(&fixture::folded());
+        assert!(text.contains("\nNote: the dataset tells two relations"), "{text}");
+        assert!(text.contains("as &#96;not\\_entailment&#96;.\n"), "{text}");
+        assert!(text.contains("| recall not\\_entailment | 0.9500 |"), "{text}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The result on a terminal: plain text, no colour.
 
-use super::{Report, view};
+use super::{Report, notes::notes, view};
 
 /// The arms side by side, the comparisons, one line per gate, and the verdict.
 pub fn render(report: &Report) -> String {
@@ -8,6 +8,11 @@ pub fn render(report: &Report) -> String {
     let dataset = view::plain(&format!("{} {}", report.dataset.name, report.dataset.split));
     let rows = report.dataset.rows;
     let mut text = format!("{model} on {dataset}, {rows} examples\n\n");
+    let notes = notes(report);
+    notes.iter().for_each(|note| text += &format!("note: {}\n", view::plain(note)));
+    if !notes.is_empty() {
+        text.push('\n');
+    }
     let arms: Vec<&str> = report.arms.iter().map(|arm| arm.name.as_str()).collect();
     text += &grid(&arms, &view::arm_rows(report));
     if let Some(note) = view::footnote(report) {
@@ -85,10 +90,19 @@ mod tests {
     }
 
     #[test]
+    fn notes_come_first() {
+        let record = fixture::zero_shot();
+        let text = render(&Report::new(&record, &record.policy));
+        assert!(text.contains("600 examples\n\nnote: zero-shot: "), "{text}");
+        assert!(text.contains("\nrecall Sci/Tech  "), "{text}");
+    }
+
+    #[test]
     fn hostile_names_steer_no_terminal() {
         let mut record = fixture::killed(2);
         record.model.name = "\u{1b}]0;owned\u{7}".to_owned();
         record.arms[1].name = "mlx\n\u{1b}[2J".to_owned();
+        record.dataset.labels.as_mut().unwrap().names[0] = "\u{1b}[31mred".to_owned();
         record.arms[2].failure.as_mut().unwrap().message = "a\rb".to_owned();
         let text = render(&Report::new(&record, &record.policy));
         assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()), "{text}");

@@ -79,6 +79,14 @@ pub fn metric(metric: Metric) -> &'static str {
     }
 }
 
+/// Labels whose recall people are shown; programs get them all.
+const MOST_RECALLS: usize = 8;
+
+/// Names of the classes that are scored.
+pub fn label_names(report: &Report) -> &[String] {
+    report.dataset.labels.as_ref().map_or(&report.model.labels, |labels| &labels.names)
+}
+
 /// The arms side by side: a column per arm.
 pub fn arm_rows(report: &Report) -> Vec<Row> {
     let row = |label: &str, cell: &dyn Fn(usize) -> String| Row {
@@ -95,6 +103,10 @@ pub fn arm_rows(report: &Report) -> Vec<Row> {
         Metric::Accuracy => {
             rows.push(row("macro-F1", &|i| optional(arm(i).macro_f1, share)));
             rows.push(row("MCC", &|i| optional(arm(i).mcc, share)));
+            rows.extend(label_names(report).iter().take(MOST_RECALLS).enumerate().map(|(class, name)| {
+                let recall = |i: usize| arm(i).recall.get(class).copied().flatten();
+                row(&format!("recall {}", plain(name)), &|i| optional(recall(i), share))
+            }));
         }
         Metric::Spearman => rows.push(row("Pearson", &|i| estimate(arm(i).pearson, share))),
     }
@@ -247,6 +259,14 @@ mod tests {
         assert!(cells(&rows, "latency p99 (ms)")[0].starts_with("(29.7"));
         let note = footnote(&report).unwrap();
         assert_eq!(note, "in parentheses: too few samples to quote it (p99 needs 662)");
+    }
+
+    #[test]
+    fn each_label_has_its_recall() {
+        let report = report(&fixture::folded());
+        assert_eq!(cells(&arm_rows(&report), "recall entailment")[0], "0.9000");
+        // Of 400, 20 are answered as entailment; 20 neutral ones as contradiction, which is the same.
+        assert_eq!(cells(&arm_rows(&report), "recall not_entailment")[0], "0.9500");
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use super::reading::read;
 use crate::{
-    cell::{ArmPlan, Cell, Input},
+    cell::{ArmPlan, Cell, Reading},
     event::{Event, Observer},
     model::batch::Batch,
-    record::{ArmRecord, Call, Failure, Memory, Task},
+    record::{ArmRecord, Call, Failure, Memory},
     worker::{
         Launcher, Worker, WorkerError,
-        protocol::{BackendKind, Loaded, Request, Response},
+        protocol::{BackendKind, Loaded, Request, Response, Share},
     },
 };
 
@@ -34,10 +35,7 @@ pub(super) struct Arm<'a> {
 
 impl<'a> Arm<'a> {
     pub(super) fn new(plan: &'a ArmPlan, cell: &'a Cell) -> Self {
-        let width = match cell.dataset.task {
-            Task::Classification => cell.model.labels.len(),
-            Task::Similarity => 1,
-        };
+        let width = cell.output_width();
         let backend = match plan.spec.backend {
             BackendKind::Candle => "candle",
             BackendKind::Mlx => "mlx",
@@ -110,6 +108,19 @@ impl<'a> Arm<'a> {
         Ok(self.encode("warm-up", batch.clone(), observer)?.map(|answer| answer.ns))
     }
 
+    /// How near a batch comes to what its matrix products allow, where the backend knows.
+    pub(super) fn share(&mut self, batch: Batch, observer: &mut dyn Observer) -> Result<Option<Share>, Stop> {
+        if !self.works() {
+            return Ok(None);
+        }
+        let error = match self.request(&Request::Share { batch }) {
+            Ok(Response::Share(share)) => return Ok(share),
+            Ok(other) => unexpected(&other),
+            Err(error) => error,
+        };
+        self.fail("warm-up", &error, observer).map(|()| None)
+    }
+
     pub(super) fn latency_block(
         &mut self,
         block: u32,
@@ -118,8 +129,7 @@ impl<'a> Arm<'a> {
     ) -> Result<(), Stop> {
         self.settle();
         for example in examples {
-            // A query is one text, or one pair that is read together.
-            let batch = Batch::new(self.cell.inputs[*example].rows().take(1));
+            let batch = Batch::new(self.cell.query(*example));
             let (item, tokens) = (*example as u32, batch.tokens() as u32);
             let Some(answer) = self.encode("latency", batch, observer)? else { return Ok(()) };
             self.record.latency.push(Call { block, item, examples: 1, tokens, ns: answer.ns });
@@ -138,7 +148,7 @@ impl<'a> Arm<'a> {
         self.settle();
         for item in items {
             let examples = &batches[*item];
-            let batch = Batch::new(examples.iter().flat_map(|example| self.cell.inputs[*example].rows()));
+            let batch = Batch::new(examples.iter().flat_map(|example| &self.cell.inputs[*example].rows));
             let tokens = batch.tokens() as u32;
             let Some(answer) = self.encode("throughput", batch, observer)? else { return Ok(()) };
             let count = examples.len() as u32;
@@ -160,16 +170,10 @@ impl<'a> Arm<'a> {
         let mut rows = answer.values.chunks_exact(answer.width);
         let width = self.record.output_width as usize;
         for example in examples {
-            let Some(first) = rows.next() else { return };
-            let place = example * width..(example + 1) * width;
-            match &self.cell.inputs[*example] {
-                Input::One(_) => self.record.outputs[place].copy_from_slice(&first[..width]),
-                Input::Two(..) => {
-                    let Some(second) = rows.next() else { return };
-                    self.record.outputs[place][0] = cosine(first, second);
-                }
-            }
-            self.record.measured[*example] = true;
+            let count = self.cell.inputs[*example].rows.len();
+            let rows: Vec<&[f32]> = rows.by_ref().take(count).collect();
+            let place = &mut self.record.outputs[example * width..(example + 1) * width];
+            self.record.measured[*example] = rows.len() == count && read(self.cell.reading, &rows, place);
         }
     }
 
@@ -189,9 +193,9 @@ impl<'a> Arm<'a> {
             return Ok(None);
         }
         let rows = batch.rows();
-        let wanted = match self.cell.dataset.task {
-            Task::Classification => Some(self.record.output_width as usize),
-            Task::Similarity => None,
+        let wanted = match self.cell.reading {
+            Reading::Logits | Reading::Candidates { .. } => Some(self.cell.model.labels.len()),
+            Reading::Cosine => None,
         };
         let error = match self.request(&Request::Encode { phase: phase.to_owned(), batch }) {
             Ok(Response::Encoded { ns, width, values }) => {
@@ -262,28 +266,8 @@ fn unexpected(response: &Response) -> WorkerError {
         Response::Loaded(_) => "a loaded model",
         Response::Encoded { .. } => "outputs",
         Response::Memory { .. } => "memory use",
+        Response::Share(_) => "a share of the matrix rate",
         Response::Failed { message } => return WorkerError::Reported(message.clone()),
     };
     WorkerError::Protocol(format!("{kind} came where another answer was due"))
-}
-
-/// Cosine of the angle between two vectors, in double precision; 0 if one has no length.
-fn cosine(first: &[f32], second: &[f32]) -> f32 {
-    let dot = |left: &[f32], right: &[f32]| -> f64 {
-        left.iter().zip(right).map(|(left, right)| f64::from(*left) * f64::from(*right)).sum()
-    };
-    let length = (dot(first, first) * dot(second, second)).sqrt();
-    if length == 0.0 { 0.0 } else { (dot(first, second) / length) as f32 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cosine_is_the_angle() {
-        assert_eq!(cosine(&[1.0, 0.0], &[0.0, 2.0]), 0.0);
-        assert!((cosine(&[1.0, 1.0], &[2.0, 2.0]) - 1.0).abs() < 1e-7);
-        assert_eq!(cosine(&[0.0], &[1.0]), 0.0);
-    }
 }

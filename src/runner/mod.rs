@@ -1,6 +1,7 @@
 //! Measures one cell: starts the arms, warms them up, interleaves their work, fills the record.
 
 mod arm;
+mod reading;
 mod schedule;
 mod warm_up;
 
@@ -25,7 +26,8 @@ pub fn run(cell: &Cell, launcher: &dyn Launcher, observer: &mut dyn Observer) ->
     let started_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let load_before = load();
     let mut arms: Vec<Arm<'_>> = cell.arms.iter().map(|plan| Arm::new(plan, cell)).collect();
-    let interrupted = measure(cell, &mut arms, launcher, observer).is_err();
+    let mut warnings = warnings(cell, load_before);
+    let interrupted = measure(cell, &mut arms, &mut warnings, launcher, observer).is_err();
     let mut libraries: Vec<String> = arms.iter().filter_map(Arm::library).collect();
     libraries.dedup();
     let arms: Vec<_> = arms.into_iter().map(Arm::into_record).collect();
@@ -43,7 +45,7 @@ pub fn run(cell: &Cell, launcher: &dyn Launcher, observer: &mut dyn Observer) ->
         tokens: cell.inputs.iter().map(Input::tokens).collect(),
         arms,
         environment: environment(libraries, load_before),
-        warnings: warnings(cell, load_before),
+        warnings,
         interrupted,
     }
 }
@@ -52,6 +54,7 @@ pub fn run(cell: &Cell, launcher: &dyn Launcher, observer: &mut dyn Observer) ->
 fn measure(
     cell: &Cell,
     arms: &mut [Arm<'_>],
+    warnings: &mut Vec<String>,
     launcher: &dyn Launcher,
     observer: &mut dyn Observer,
 ) -> Result<(), Stop> {
@@ -63,6 +66,7 @@ fn measure(
     observer.on_event(&Event::Finished);
     let batches = batches(&cell.inputs, cell.settings.batch_size as usize);
     warm_up::warm_up(cell, &batches, arms, observer)?;
+    warnings.extend(warm_up::slow_baseline(cell, &batches, arms, observer)?);
     latency(cell, arms, observer)?;
     throughput(cell, &batches, arms, observer)
 }

@@ -3,7 +3,7 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 use super::*;
 use crate::{
     backend::mock::MockScript,
-    cell::{ArmPlan, Effort},
+    cell::{ArmPlan, Effort, Reading},
     event::Silent,
     fixture,
     model::batch::Encoded,
@@ -69,7 +69,7 @@ fn cell(candidate: MockScript) -> Cell {
     let record = fixture::two_arms();
     let input = |index: u32| {
         let ids = vec![index + 1; 3 + (index as usize) % 5];
-        Input::One(Encoded { type_ids: vec![0; ids.len()], ids, truncated: false })
+        Input { rows: vec![Encoded { type_ids: vec![0; ids.len()], ids, truncated: false }] }
     };
     let baseline = MockScript { ns_per_call: 3_000_000, ..MockScript::default() };
     Cell {
@@ -80,6 +80,7 @@ fn cell(candidate: MockScript) -> Cell {
         seed: 1,
         arms: vec![arm("candle", Role::Baseline, baseline), arm("mlx-q8", Role::Candidate, candidate)],
         inputs: (0..50).map(input).collect(),
+        reading: Reading::Logits,
         gold: vec![0.0; 50],
         effort: Effort { latency_queries: 30, throughput_s: 0.0, settle: Duration::ZERO },
     }
@@ -139,11 +140,31 @@ fn similarity_scores_are_cosines() {
     cell.model.labels.clear();
     let text = |id: u32| Encoded { ids: vec![id], type_ids: vec![0], truncated: false };
     // The scripted vector of a text is 2 at its id mod 3 and 0 elsewhere.
-    cell.inputs = vec![Input::Two(text(3), text(6)), Input::Two(text(3), text(4))];
+    cell.reading = Reading::Cosine;
+    cell.inputs = [(3, 6), (3, 4)].map(|(a, b)| Input { rows: vec![text(a), text(b)] }).into();
     cell.gold = vec![5.0, 0.0];
     let record = run(&cell, &InThread, &mut Silent);
     assert_eq!(record.arms[0].outputs, [1.0, 0.0]);
     assert_eq!(record.tokens, [2, 2]);
+}
+
+#[test]
+fn candidates_of_an_example_are_asked_together() {
+    let mut cell = cell(MockScript::default());
+    let text = |id: u32| Encoded { ids: vec![id, 0], type_ids: vec![0; 2], truncated: false };
+    // `[id, 0]` is class 31 · id mod 3, which is that of the id.
+    cell.inputs = vec![Input { rows: vec![text(1), text(3)] }, Input { rows: vec![text(3), text(2)] }];
+    cell.gold = vec![1.0, 0.0];
+    cell.settings.batch_size = 2;
+    for (against, outputs) in [(None, [0.0, 2.0, 2.0, 0.0]), (Some(2), [0.0, 2.0, 2.0, -2.0])] {
+        cell.reading = Reading::Candidates { entailment: 0, against };
+        let record = run(&cell, &InThread, &mut Silent);
+        assert_eq!(record.arms[0].failure, None);
+        assert_eq!((record.arms[0].outputs.as_slice(), record.arms[0].output_width), (&outputs[..], 2));
+        // All candidates in one call, which is one example and one query.
+        assert!(record.arms[0].latency.iter().all(|call| (call.examples, call.tokens) == (1, 4)));
+        assert!(record.arms[0].throughput.iter().all(|call| (call.examples, call.tokens) == (1, 4)));
+    }
 }
 
 /// Stops the run after some calls, as Ctrl-C does.

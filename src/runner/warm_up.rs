@@ -6,6 +6,8 @@ use crate::{
     cell::Cell,
     event::{Event, Observer},
     model::batch::Batch,
+    text::milliseconds,
+    worker::protocol::Share,
 };
 
 /// Calls after which an arm counts as warm whatever its times say.
@@ -26,8 +28,8 @@ pub(super) fn warm_up(
         return Ok(());
     };
     let batch =
-        |examples: &[usize]| Batch::new(examples.iter().flat_map(|example| cell.inputs[*example].rows()));
-    let single = Batch::new(cell.inputs[middle[0]].rows().take(1));
+        |examples: &[usize]| Batch::new(examples.iter().flat_map(|example| &cell.inputs[*example].rows));
+    let single = Batch::new(cell.query(middle[0]));
     observer.on_event(&Event::Started { task: "warm-up", steps: arms.len() as u64 });
     for arm in arms.iter_mut() {
         arm.rehearse(&batch(largest), observer)?;
@@ -38,6 +40,35 @@ pub(super) fn warm_up(
     }
     observer.on_event(&Event::Finished);
     Ok(())
+}
+
+/// Says so where the baseline needs more than twice what its own matrix products take: every candidate
+/// looks fast beside a slow baseline.
+pub(super) fn slow_baseline(
+    cell: &Cell,
+    batches: &[Vec<usize>],
+    arms: &mut [Arm<'_>],
+    observer: &mut dyn Observer,
+) -> Result<Option<String>, Stop> {
+    let (Some(arm), Some(middle)) = (arms.first_mut(), batches.get(batches.len() / 2)) else {
+        return Ok(None);
+    };
+    let batch = Batch::new(middle.iter().flat_map(|example| &cell.inputs[*example].rows));
+    let rows = batch.rows();
+    Ok(arm.share(batch, observer)?.and_then(|share| warning(&share, rows)))
+}
+
+fn warning(share: &Share, rows: usize) -> Option<String> {
+    let part = share.floor_ns as f64 / share.ns.max(1) as f64;
+    (part < 0.5).then(|| {
+        format!(
+            "the baseline reaches {:.0} % of what its matrix products allow ({:.1} ms for {rows} rows, of \
+             which the products take {:.1} ms); beside a slow baseline every candidate looks fast",
+            100.0 * part,
+            milliseconds(share.ns),
+            milliseconds(share.floor_ns)
+        )
+    })
 }
 
 fn until_stable(mut call: impl FnMut() -> Result<Option<u64>, Stop>) -> Result<(), Stop> {
@@ -70,6 +101,18 @@ mod tests {
         };
         until_stable(call).unwrap();
         made
+    }
+
+    #[test]
+    fn a_slow_baseline_is_named() {
+        let share = |ns| Share { ns, floor_ns: 1_000_000, operations: 1, highest_rate: 1 };
+        assert_eq!(warning(&share(2_000_000), 32), None);
+        let text = warning(&share(4_000_000), 32).unwrap();
+        assert!(
+            text.starts_with(
+                "the baseline reaches 25 % of what its matrix products allow (4.0 ms for 32 rows"
+            )
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{backend::mock::MockScript, model::batch::Batch};
 
 /// Changes whenever a message does.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The first word of the first frame.
 pub const MAGIC: &str = "gatecheck-worker";
@@ -53,6 +53,11 @@ pub enum Request {
     },
     /// Tell memory use. Answered by [`Response::Memory`].
     Memory,
+    /// Tell how near a batch comes to what its matrix products allow. Answered by [`Response::Share`].
+    Share {
+        /// The rows.
+        batch: Batch,
+    },
 }
 
 /// From the worker.
@@ -87,11 +92,26 @@ pub enum Response {
         /// Highest bytes of the backend's allocator.
         backend_peak: Option<u64>,
     },
+    /// What was asked with [`Request::Share`]; nothing where the backend does not know.
+    Share(Option<Share>),
     /// The request could not be fulfilled; the worker is of no more use.
     Failed {
         /// Why.
         message: String,
     },
+}
+
+/// How near a batch comes to what its matrix products allow. Times are the shortest of a few.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Nanoseconds of the batch.
+    pub ns: u64,
+    /// Nanoseconds of its matrix products alone.
+    pub floor_ns: u64,
+    /// Floating-point operations of these.
+    pub operations: u64,
+    /// Floating-point operations per second of one large product.
+    pub highest_rate: u64,
 }
 
 /// What a worker says when its model is ready.
@@ -115,10 +135,12 @@ enum Header {
     Load(WorkerSpec),
     Encode { phase: String, rows: u32 },
     AskMemory,
+    AskShare { rows: u32 },
     Hello { magic: String, protocol: u32, version: String },
     Loaded(Loaded),
     Encoded { ns: u64, width: u32 },
     Memory { current: u64, peak: u64, backend_peak: Option<u64> },
+    Share(Option<Share>),
     Failed { message: String },
 }
 
@@ -128,11 +150,17 @@ pub fn send_request(writer: &mut impl Write, request: &Request) -> io::Result<()
         Request::Load(spec) => send(writer, &Header::Load(spec.clone()), []),
         Request::Memory => send(writer, &Header::AskMemory, []),
         Request::Encode { phase, batch } => {
-            let rows = batch.lengths.len() as u32;
-            let words = batch.lengths.iter().chain(&batch.ids).chain(&batch.type_ids).copied();
-            send(writer, &Header::Encode { phase: phase.clone(), rows }, words)
+            let (phase, rows) = (phase.clone(), batch.lengths.len() as u32);
+            send(writer, &Header::Encode { phase, rows }, words(batch))
+        }
+        Request::Share { batch } => {
+            send(writer, &Header::AskShare { rows: batch.lengths.len() as u32 }, words(batch))
         }
     }
+}
+
+fn words(batch: &Batch) -> impl Iterator<Item = u32> {
+    batch.lengths.iter().chain(&batch.ids).chain(&batch.type_ids).copied()
 }
 
 /// Sends a response.
@@ -148,6 +176,7 @@ pub fn send_response(writer: &mut impl Write, response: &Response) -> io::Result
         Response::Memory { current, peak, backend_peak } => {
             send(writer, &Header::Memory { current, peak, backend_peak }, [])
         }
+        Response::Share(share) => send(writer, &Header::Share(share), []),
         Response::Failed { message } => send(writer, &Header::Failed { message }, []),
     }
 }
@@ -159,6 +188,7 @@ pub fn receive_request(reader: &mut impl Read) -> io::Result<Option<Request>> {
         Header::Load(spec) => Ok(Some(Request::Load(spec))),
         Header::AskMemory => Ok(Some(Request::Memory)),
         Header::Encode { phase, rows } => Ok(Some(Request::Encode { phase, batch: batch(rows, &words)? })),
+        Header::AskShare { rows } => Ok(Some(Request::Share { batch: batch(rows, &words)? })),
         _ => Err(invalid("a response where a request should be")),
     }
 }
@@ -173,6 +203,7 @@ pub fn receive_response(reader: &mut impl Read) -> io::Result<Option<Response>> 
             Response::Encoded { ns, width, values: words.into_iter().map(f32::from_bits).collect() }
         }
         Header::Memory { current, peak, backend_peak } => Response::Memory { current, peak, backend_peak },
+        Header::Share(share) => Response::Share(share),
         Header::Failed { message } => Response::Failed { message },
         _ => return Err(invalid("a request where a response should be")),
     }))
@@ -250,6 +281,7 @@ mod tests {
             }),
             Request::Encode { phase: "latency".to_owned(), batch: batch_of(&[&[1, 2, 3], &[4]]) },
             Request::Memory,
+            Request::Share { batch: batch_of(&[&[7]]) },
         ];
         let mut pipe = Vec::new();
         for request in &requests {

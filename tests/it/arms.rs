@@ -33,8 +33,14 @@ impl Turn {
     /// MLX as it runs on a CPU.
     #[cfg(feature = "mlx")]
     pub(crate) fn mlx(&self, folder: &Path) -> Result<MlxBackend, BackendError> {
+        self.mlx_on(folder, 1)
+    }
+
+    /// MLX with so many threads, and as many streams.
+    #[cfg(feature = "mlx")]
+    pub(crate) fn mlx_on(&self, folder: &Path, threads: usize) -> Result<MlxBackend, BackendError> {
         on_cpu();
-        MlxBackend::load(&LoadOptions { folder: folder.to_owned(), threads: 1 })
+        MlxBackend::load(&LoadOptions { folder: folder.to_owned(), threads })
     }
 
     /// MLX on the CPU, executed as told.

@@ -52,10 +52,23 @@ fn models_are_listed() {
     let output = place.gatecheck("models --config own.yaml");
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     let lines: Vec<Vec<&str>> = output.stdout.lines().map(cells).collect();
-    assert_eq!(lines[0], ["name", "Hub id", "task", "bits", "target size", "benchmarks", "configured in"]);
-    assert_eq!(lines.last().unwrap(), &["mine", "org/mine", "4", "20 MB", "mnli sst2", "own.yaml"]);
+    let header = [
+        "name",
+        "Hub id",
+        "task",
+        "architecture",
+        "bits",
+        "target size",
+        "benchmarks",
+        "cached",
+        "converted",
+        "configured in",
+    ];
+    assert_eq!(lines[0], header);
+    let mine = ["mine", "org/mine", "–", "–", "4", "20 MB", "mnli sst2", "–", "–", "own.yaml, line 1"];
+    assert_eq!(lines.last().unwrap(), &mine);
     let known = lines.iter().find(|cells| cells[0] == "all-MiniLM-L6-v2").unwrap();
-    assert_eq!(known.last().unwrap(), &"built-in models.yaml");
+    assert!(known.last().unwrap().starts_with("built-in models.yaml, line "), "{known:?}");
 }
 
 /// The cells of a line; columns are two spaces apart at least.
@@ -68,13 +81,42 @@ fn datasets_are_listed() {
     let output = Place::new().gatecheck("datasets");
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     let lines: Vec<Vec<&str>> = output.stdout.lines().map(cells).collect();
-    assert_eq!(lines[0], ["name", "source", "split", "labels", "configured in"]);
+    let header =
+        ["name", "source", "task", "columns", "labels", "split", "other splits", "cached", "configured in"];
+    assert_eq!(lines[0], header);
     let line = |name: &str| lines.iter().find(|cells| cells[0] == name).unwrap();
-    assert_eq!(
-        line("mnli")[1..4],
-        ["nyu-mll/glue (mnli)", "validation_matched", "entailment neutral contradiction"]
-    );
-    assert_eq!(line("stsb")[3], "scores");
+    let mnli = [
+        "nyu-mll/glue (mnli)",
+        "natural-language-inference",
+        "premise hypothesis label",
+        "entailment neutral contradiction",
+        "validation_matched",
+        "validation_mismatched train",
+        "–",
+    ];
+    assert_eq!(line("mnli")[1..8], mnli);
+    assert_eq!(line("stsb")[2..5], ["sentence-similarity", "sentence1 sentence2 label", "–"]);
+    assert_eq!(line("ag_news")[2], "zero-shot-classification");
+}
+
+#[test]
+fn listings_are_json_when_asked_for() {
+    let place = Place::new();
+    place.write("rows.csv", "text,label\nw1,a\n");
+    place.write("own.yaml", "datasets: { own: { provider: local, name: rows.csv, splits: { test: all } } }");
+    let json = |arguments: &str| -> serde_json::Value {
+        let output = place.gatecheck(arguments);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+        serde_json::from_str(&output.stdout).unwrap()
+    };
+    let datasets = json("datasets --json --config own.yaml");
+    let own = datasets["datasets"].as_array().unwrap().iter().find(|it| it["name"] == "own").unwrap();
+    assert_eq!((&own["provider"], &own["split"]), (&"local".into(), &"all".into()));
+    assert_eq!((&own["cached"][0]["name"], &own["cached"][0]["size_mb"]), (&"all".into(), &1.6e-5.into()));
+    let models = json("models --json");
+    assert_eq!(models["models"].as_array().unwrap().len(), 14);
+    assert_eq!(models["models"][0]["cached"], serde_json::Value::Null);
+    assert_eq!(models["models"][0]["converted"], serde_json::json!([]));
 }
 
 #[test]
@@ -84,11 +126,24 @@ fn doctor_tells_of_the_machine() {
     assert!(output.stdout.contains("\nvirtual "), "{}", output.stdout);
 }
 
+fn arms_built_in() -> &'static [&'static str] {
+    if cfg!(feature = "mlx") { &["candle", "mlx"] } else { &["candle"] }
+}
+
 #[test]
 fn doctor_tries_every_arm() {
     let output = Place::new().gatecheck("doctor");
     assert_eq!(output.code, 0, "{}", output.stderr);
-    assert!(output.stdout.contains("\ncandle    works: "), "{}", output.stdout);
+    let after =
+        |start: &str| output.stdout.split(start).nth(1).unwrap_or_else(|| panic!("{}", output.stdout));
+    let gigaflops: f64 = after("\nproducts  ").split(' ').next().unwrap().parse().unwrap();
+    assert!(gigaflops >= 1.0);
+    let floor = after("its matrix products alone take ").split(' ').next().unwrap().parse::<u32>().unwrap();
+    assert!((1..=150).contains(&floor), "{floor}");
+    for arm in arms_built_in() {
+        let line = after(&format!("\n{arm:9} works: ")).lines().next().unwrap();
+        assert!(line.ends_with("% of that rate"), "{line}");
+    }
 }
 
 #[test]

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use gatecheck::{
     backend::{Backend, Trace},
-    model::batch::{Batch, Encoded},
+    model::{
+        architecture::ALL,
+        batch::{Batch, Encoded},
+    },
 };
 
 use crate::{
@@ -13,11 +16,11 @@ use crate::{
     within::{IMPLEMENTATION, SUMMATION, Within, check_trace},
 };
 
-/// A small model with inputs and the reference, as `tests/golden/make_bert.py` writes it.
+/// A small model with inputs and the reference, as `tests/golden/make.py` writes it.
 pub(crate) struct Golden {
     /// Folder and name of the model.
     pub(crate) folder: PathBuf,
-    /// Name of the folder.
+    /// Architecture and name, such as `bert/classifier-odd`.
     pub(crate) name: String,
     /// The inputs.
     pub(crate) rows: Vec<Encoded>,
@@ -33,15 +36,13 @@ impl Golden {
 
     /// Every model of every architecture.
     pub(crate) fn all() -> Vec<Self> {
-        let mut folders = Vec::new();
-        for architecture in subfolders(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")) {
-            folders.extend(subfolders(&architecture));
-        }
-        assert!(folders.len() >= 5, "{folders:?}");
-        folders.iter().map(|folder| Self::read(folder)).collect()
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let folders = ALL.iter().flat_map(|architecture| subfolders(&root.join(architecture.name())));
+        folders.map(|folder| Self::read(&folder)).collect()
     }
 
-    fn read(folder: &Path) -> Self {
+    /// The model of a folder.
+    pub(crate) fn read(folder: &Path) -> Self {
         #[derive(serde::Deserialize)]
         struct Row {
             ids: Vec<u32>,
@@ -64,7 +65,7 @@ impl Golden {
         let stages = stages.into_iter().map(|Stage { name, states }| (name, states)).collect();
         Self {
             folder: folder.to_owned(),
-            name: folder.file_name().unwrap().to_string_lossy().into_owned(),
+            name: name(folder),
             rows: rows.into_iter().map(row).collect(),
             expected: Trace { stages, outputs },
         }
@@ -76,7 +77,12 @@ impl Golden {
     }
 }
 
-fn subfolders(folder: &Path) -> Vec<PathBuf> {
+fn name(folder: &Path) -> String {
+    let last = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    format!("{}/{}", last(folder.parent().unwrap()), last(folder))
+}
+
+pub(crate) fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
     folders.sort();
@@ -93,7 +99,7 @@ fn in_every_arm(check: impl Fn(&str, &Golden, &mut dyn Backend)) {
     }
 }
 
-fn same<const MICROS: u32>(label: &str, expected: &[Vec<f32>], found: &[Vec<f32>]) {
+pub(crate) fn same<const MICROS: u32>(label: &str, expected: &[Vec<f32>], found: &[Vec<f32>]) {
     assert_eq!(expected.len(), found.len(), "{label}");
     for (row, (expected, found)) in expected.iter().zip(found).enumerate() {
         assert!(
@@ -202,5 +208,5 @@ fn the_set_stays_small() {
         };
         entries.map(size).sum()
     }
-    assert!(bytes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert")) < 1_000_000);
+    assert!(bytes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")) < 5_000_000);
 }

@@ -172,6 +172,58 @@ fn model_and_dataset_come_from_the_hub_once() {
     );
 }
 
+/// A configured model for zero-shot classification, whose candidates are the labels of a file.
+fn zero_shot(place: &Place) {
+    let model = json!({
+        "name": "tiny", "hf_name": "org/tiny", "task": "zero-shot-classification", "quantization": { "bits": 8 },
+    });
+    place.write("models.yaml", &json!({ "models": [model] }).to_string());
+    let topics = json!({ "provider": "local", "name": "topics.csv", "label_names": ["w8", "w9"] });
+    place.write("topics.yaml", &json!({ "datasets": { "topics": topics } }).to_string());
+    place.write("topics.csv", "text,label\nw1,w8\nw2,w9\n");
+}
+
+#[test]
+fn a_model_for_zero_shot_classification_takes_labels_for_candidates() {
+    let (place, hub) = hub();
+    zero_shot(&place);
+    let run = "run --model tiny --config models.yaml topics.yaml own.yaml --mock mock.json --latency-queries 3 --out out";
+    let output = told(hub.ask(&place, &format!("{run} --dataset topics")));
+    assert_eq!(output.code, 4, "{}", output.stderr);
+    assert_eq!(place.report()["dataset"]["zero_shot"]["candidate_labels"], json!(["w8", "w9"]));
+    // Labels that it has classes for are asked as ever.
+    told(hub.ask(&place, &format!("{run} --dataset pairs")));
+    assert_eq!(place.report()["dataset"]["zero_shot"], json!(null));
+    assert_eq!(place.report()["dataset"]["labels"]["rule"], "by-name");
+}
+
+#[test]
+fn listings_know_the_cache_and_the_artefacts() {
+    let (place, hub) = hub();
+    zero_shot(&place);
+    let listed = |what: &str| -> serde_json::Value {
+        let output = place.gatecheck(&format!("{what} --json --config models.yaml own.yaml"));
+        let json: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        let lines = json[what].as_array().unwrap();
+        lines.iter().find(|line| ["tiny", "pairs"].contains(&line["name"].as_str().unwrap())).unwrap().clone()
+    };
+    assert_eq!([&listed("models")["cached"], &listed("models")["architecture"]], [&json!(null); 2]);
+    assert_eq!(listed("datasets")["cached"], json!([]));
+    let run =
+        "run --model tiny --config models.yaml own.yaml --dataset pairs --mock mock.json --latency-queries 3";
+    told(hub.ask(&place, run));
+    drop(hub);
+    let model = listed("models");
+    assert_eq!([&model["architecture"], &model["cached"]["name"]], ["bert", SHA]);
+    assert!((0.35..0.4).contains(&model["cached"]["size_mb"].as_f64().unwrap()), "{model}");
+    assert_eq!(model["converted"][0]["name"], "q8");
+    assert!((0.1..0.15).contains(&model["converted"][0]["size_mb"].as_f64().unwrap()), "{model}");
+    assert_eq!(listed("datasets")["cached"][0]["name"], "validation");
+    let table = place.gatecheck("models --config models.yaml").stdout;
+    let line = table.lines().last().unwrap();
+    assert!(line.starts_with("tiny ") && line.contains(" bert ") && line.contains(" q8 0.1 MB "), "{line}");
+}
+
 #[test]
 fn what_the_cache_lacks_is_told_offline() {
     let (place, _hub) = hub();
@@ -247,13 +299,20 @@ fn a_hub_that_is_not_there() {
 
 #[test]
 #[cfg(unix)]
+#[expect(unsafe_code, reason = "sets how the child begins; `signal` may be called between fork and exec")]
 fn ctrl_c_ends_a_download() {
     let place = Place::new();
     // It takes connections and never answers.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = place.command("run --model org/tiny --dataset mnli");
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let child = command.env("HF_ENDPOINT", endpoint).env_remove("HF_HUB_OFFLINE").spawn().unwrap();
+    command.env("HF_ENDPOINT", endpoint).env_remove("HF_HUB_OFFLINE");
+    // Shells start background jobs with the signal ignored, and a test run may be one.
+    let heed = || match unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) } {
+        libc::SIG_ERR => Err(std::io::Error::last_os_error()),
+        _ => Ok(()),
+    };
+    let child = unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, heed) }.spawn().unwrap();
     let (_connection, _) = listener.accept().unwrap();
     crate::failures::signal("INT", child.id());
     assert_eq!(Output::of(child).code, -1);

@@ -5,12 +5,18 @@ mod arms;
 mod bad_input;
 mod bad_model;
 mod cli;
+mod completeness;
 mod convert_cli;
 mod failures;
 mod golden;
+#[cfg(feature = "mlx")]
+mod golden_run;
 mod harness;
 mod hub_cli;
+mod labels;
 mod layering;
+#[cfg(feature = "mlx")]
+mod mlx_threads;
 mod model_folder;
 #[cfg(feature = "mlx")]
 mod quant_mlx;
@@ -21,4 +27,6 @@ mod report_cli;
 mod run;
 mod second_reference;
 mod tiny_model;
+mod tokenizing;
 mod within;
+mod zero_shot;

@@ -8,6 +8,7 @@ use gatecheck::{
         mlx::{Execution, MlxBackend},
     },
     convert::{Recipe, Request, convert},
+    model::architecture::ALL,
     quant::Float,
 };
 use mlx_rs::Dtype;
@@ -28,13 +29,18 @@ const STORED: Execution = Execution { dequantize: false, dtype: None };
 /// Every matrix of this one can be packed in groups of 32.
 const BLOCKS: &str = "bert/classifier-blocks";
 
-/// Largest difference of a state or output of [`BLOCKS`] to the float reference. Its logits are within ±6, and
-/// its weights are as random as can be: real models lose less.
-const LOSS_OF_8_BITS: u32 = 200_000;
+/// Largest difference of a state or output of the models named `classifier-blocks` to the float reference. Their
+/// logits are up to ±11, and their weights are as random as can be: real models lose less.
+const LOSS_OF_8_BITS: u32 = 400_000;
 /// Largest difference of a state, when two layers run in floats of 16 bits.
 const LOSS_OF_FLOAT16: u32 = 20_000;
 /// As [`LOSS_OF_FLOAT16`], with three bits less.
 const LOSS_OF_BFLOAT16: u32 = 100_000;
+
+/// The models whose matrices can all be packed in groups of 32, one of each architecture.
+fn blocks() -> impl Iterator<Item = Golden> {
+    ALL.iter().map(|architecture| Golden::open(&format!("{}/classifier-blocks", architecture.name())))
+}
 
 fn converted(golden: &Golden, folder: &Path, recipe: Recipe) -> std::path::PathBuf {
     convert(&Request::new(&golden.folder, "tiny", folder, recipe), &mut |_| {}).unwrap().folder
@@ -46,43 +52,43 @@ fn eight_bits() -> Recipe {
 
 #[test]
 fn packed_and_unpacked_weights_agree() {
-    let (turn, golden) = (Turn::take(), Golden::open(BLOCKS));
-    let folder = tempfile::tempdir().unwrap();
+    let turn = Turn::take();
     // With scales of 16 bits every unpacked weight is exact, and both ways may give the very same bits.
-    for (bits, scales) in [(4, Float::Float16), (8, Float::Float16), (4, Float::Float32), (8, Float::Float32)]
-    {
+    let recipes =
+        [(4, Float::Float16), (8, Float::Float16), (4, Float::Float32), (8, Float::Float32)].into_iter();
+    for ((bits, scales), golden) in recipes.flat_map(|recipe| blocks().map(move |golden| (recipe, golden))) {
         let recipe = Recipe::new(bits, Some(32), None, Some(scales)).unwrap();
-        let folder = folder.path().join(scales.name());
-        let artefact = converted(&golden, &folder, recipe);
+        let folder = tempfile::tempdir().unwrap();
+        let artefact = converted(&golden, folder.path(), recipe);
         let trace = |backend: &mut MlxBackend| backend.trace(&golden.batch()).unwrap();
         let mut unpacked = turn.mlx_as(&artefact, DEQUANTIZED).unwrap();
         let mut packed = turn.mlx_as(&artefact, PACKED).unwrap();
         assert_eq!(unpacked.facts().execution, "dequantized");
         assert_eq!(packed.facts().execution, "quantized");
-        match check_trace::<KERNEL>(&trace(&mut unpacked), &trace(&mut packed)) {
-            Ok(worst) => {
-                println!("{bits} bits, scales of {}, packed and unpacked: within {worst:.1e}", scales.name())
-            }
-            Err(message) => panic!("{bits} bits: {message}"),
-        }
+        check_trace::<KERNEL>(&trace(&mut unpacked), &trace(&mut packed))
+            .unwrap_or_else(|message| panic!("{} in {bits} bits: {message}", golden.name));
     }
 }
 
 #[test]
 fn eight_bits_stay_near_the_float_reference() {
-    let (turn, golden) = (Turn::take(), Golden::open(BLOCKS));
-    let folder = tempfile::tempdir().unwrap();
-    let artefact = converted(&golden, folder.path(), eight_bits());
-    for execution in [DEQUANTIZED, PACKED, STORED] {
-        let mut backend = turn.mlx_as(&artefact, execution).unwrap();
-        let found = backend.trace(&golden.batch()).unwrap();
-        match check_trace::<LOSS_OF_8_BITS>(&golden.expected, &found) {
-            Ok(worst) => println!("8 bits, {execution:?}: within {worst:.1e}"),
-            Err(message) => panic!("{execution:?}: {message}"),
+    let turn = Turn::take();
+    for golden in blocks() {
+        let folder = tempfile::tempdir().unwrap();
+        let artefact = converted(&golden, folder.path(), eight_bits());
+        for (arm, execution) in
+            [("mlx-q8", DEQUANTIZED), ("packed mlx-q8", PACKED), ("packed mlx-q8 in its type", STORED)]
+        {
+            let mut backend = turn.mlx_as(&artefact, execution).unwrap();
+            let found = backend.trace(&golden.batch()).unwrap();
+            match check_trace::<LOSS_OF_8_BITS>(&golden.expected, &found) {
+                Ok(worst) => println!("{} on {arm}: within {worst:.1e}", golden.name),
+                Err(message) => panic!("{} on {arm}: {message}", golden.name),
+            }
+            // Quantization does change something; with no change at all the float weights were run.
+            let (found, expected) = (found.outputs.concat(), golden.expected.outputs.concat());
+            assert!(Within::<KERNEL>(&found) != Within(&expected), "{} on {arm}", golden.name);
         }
-        // Quantization does change something; with no change at all the float weights were run.
-        let (found, expected) = (found.outputs.concat(), golden.expected.outputs.concat());
-        assert!(Within::<KERNEL>(&found) != Within(&expected), "{execution:?}");
     }
 }
 

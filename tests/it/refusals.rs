@@ -1,6 +1,7 @@
 //! What is wrong with models, datasets, configurations and command lines: told in words, with the way
 //! out where there is one, before anything is measured.
 
+use gatecheck::{model::architecture::ALL, text::list};
 use serde_json::{Value, json};
 
 use crate::{
@@ -65,6 +66,22 @@ fn a_model_without_tokenizer() {
 }
 
 #[test]
+fn a_tokenizer_of_an_older_form() {
+    for older in ["vocab.json", "spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"] {
+        let place = without("tokenizer.json");
+        place.write(&format!("model/{older}"), "{}");
+        place.refuses(
+            RUN,
+            &format!(
+                "error: no `tokenizer.json` in `model`\n\nhint: the folder has `{older}`, the form of a slow tokenizer; \
+                 write `tokenizer.json` once with `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)` in \
+                 transformers"
+            ),
+        );
+    }
+}
+
+#[test]
 fn a_model_without_weights() {
     without("model.safetensors").refuses(
         RUN,
@@ -88,8 +105,11 @@ fn a_pickle_is_never_read() {
 #[test]
 fn a_model_of_an_unknown_type() {
     let place = with(|model| model.config["model_type"] = json!("llama"));
-    place.refuses(RUN, "error: model type `llama` is not implemented; known are `bert`");
-    place.refuses("convert --model model", "error: model type `llama` is not implemented; known are `bert`");
+    let known: Vec<_> = ALL.iter().map(|architecture| architecture.name()).collect();
+    let known = list(&known, ALL.len());
+    let words = format!("error: model type `llama` is not implemented; known are {known}");
+    place.refuses(RUN, &words);
+    place.refuses("convert --model model", &words);
 }
 
 #[test]
@@ -170,6 +190,31 @@ fn a_tokenizer_of_another_model() {
         "error: the tokenizer knows 604 tokens, the model's embedding has 100 rows\n\nhint: the tokenizer belongs to \
          another model; take the one of this model, without tokens added to it",
     );
+}
+
+#[test]
+fn a_limit_that_special_tokens_fill() {
+    let place = with(|_| {});
+    let entry = json!({ "provider": "local", "name": "rows.jsonl", "preprocessing": { "max_length": 3 } });
+    place.write("own.yaml", &json!({ "datasets": { "own": entry } }).to_string());
+    place.refuses(
+        "run --model model --dataset own --config own.yaml",
+        "error: a limit of 3 tokens leaves no room for text beside 3 special tokens\n\nhint: raise `max_length` of the \
+         dataset's preprocessing",
+    );
+}
+
+#[test]
+fn pooling_by_an_unknown_module() {
+    let place = with_rows("scores.csv", "sentence1,sentence2,score\nw1,w2,0.5\nw3,w4,1.5\n");
+    let mut model = TinyModel::sentences();
+    let modules = model.files.get_mut("modules.json").unwrap().as_array_mut().unwrap();
+    modules.push(json!({ "type": "sentence_transformers.models.LSTM", "path": "3_LSTM" }));
+    model.save(&place.path("model"));
+    let output = place.gatecheck(&RUN.replace("rows.jsonl", "scores.csv"));
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""));
+    assert!(output.stderr.starts_with("error: `modules.json: type` is "), "{}", output.stderr);
+    assert!(output.stderr.contains("LSTM") && output.stderr.contains("not implemented"), "{}", output.stderr);
 }
 
 #[test]
@@ -472,10 +517,12 @@ fn values_that_cannot_be() {
     let entry = |quantization: Value| json!({ "models": [{ "name": "m", "hf_name": "a/b", "quantization": quantization }] });
     configured(&entry(json!({ "target_size_mb": "small" }))).refuses(
         "models --config own.yaml",
-        "error: `m` in `own.yaml`: `target_size_mb` is `small`; it must be a number or `auto`",
+        "error: `m` in `own.yaml`, line 1: `target_size_mb` is `small`; it must be a number or `auto`",
     );
-    configured(&entry(json!({ "bits": 4, "dtype": "int8" })))
-        .refuses("models --config own.yaml", "error: `m` in `own.yaml`: `dtype` is `int8` where `bits` is 4");
+    configured(&entry(json!({ "bits": 4, "dtype": "int8" }))).refuses(
+        "models --config own.yaml",
+        "error: `m` in `own.yaml`, line 1: `dtype` is `int8` where `bits` is 4",
+    );
 }
 
 #[test]
@@ -484,8 +531,8 @@ fn the_same_name_in_two_files() {
     std::fs::copy(place.path("own.yaml"), place.path("two.yaml")).unwrap();
     place.refuses(
         "datasets --config own.yaml two.yaml",
-        "error: dataset `own` is configured in `own.yaml` and again in `two.yaml`\n\nhint: rename one of them, or \
-         leave one of the files out",
+        "error: dataset `own` is configured in `own.yaml`, line 1, and again in `two.yaml`, line 1\n\nhint: rename one \
+         of them, or leave one of the files out",
     );
 }
 

@@ -28,6 +28,9 @@ execution  scripted  scripted
 accuracy  0.9000 [0.8734, 0.9215]  0.9000 [0.8734, 0.9215]
 macro-F1  0.9000  0.9000
 MCC  0.8500  0.8500
+recall entailment  0.9000  0.9000
+recall neutral  0.9000  0.9000
+recall contradiction  0.9000  0.9000
 queries/min  600,000  1,800,000
 tokens/s  30,000  90,000
 latency p50 (ms)  3.000 [3.000, 3.000]  1.000 [1.000, 1.000]

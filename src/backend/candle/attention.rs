@@ -11,6 +11,7 @@ use super::{
     linear::contiguous,
     packed::Shared,
     tile::{Kernel, Tile},
+    work::note_attention,
 };
 
 /// `softmax(Q·Kᵀ/√d)·V` on projections `[tokens, …]`. As an operation on one tensor it takes queries, keys
@@ -90,6 +91,7 @@ impl Attention<'_> {
     /// `[tokens, hidden]` from queries, keys and values.
     fn run(&self, parts: [Part<'_>; 3], hidden: usize) -> (CpuStorage, Shape) {
         let tokens = parts[0].values.len() / parts[0].stride;
+        note_attention(self.rows.iter().map(ExactSizeIterator::len), hidden);
         let mut output = Vec::with_capacity(tokens * hidden);
         let shared = Shared::new(&mut output.spare_capacity_mut()[..tokens * hidden], hidden);
         let (kernel, heads) = (Kernel::of_this_cpu(), self.heads);

@@ -18,7 +18,7 @@ use crate::{
 
 /// The tables, the norm of their sum, and the way to the width of the states.
 pub(super) struct Embeddings {
-    words: Tensor,
+    pub(super) words: Tensor,
     positions: Tensor,
     first_position: usize,
     /// One row of zeros where the architecture has no token types.
@@ -29,7 +29,19 @@ pub(super) struct Embeddings {
 
 impl Embeddings {
     pub(super) fn load(loader: &Loader<'_>, encoder: &PostNorm) -> std::result::Result<Self, BackendError> {
-        let post_norm::Embeddings { width, words, positions, first_position, types, norm, projection } =
+        let post_norm::Embeddings { width, words: (module, rows), scale, .. } = &encoder.embeddings;
+        let words = loader.matrix(module, *rows, *width)?;
+        let words = if *scale == 1.0 { words } else { (words * f64::from(*scale))? };
+        Self::with_words(loader, encoder, words)
+    }
+
+    /// With the word table of others.
+    pub(super) fn with_words(
+        loader: &Loader<'_>,
+        encoder: &PostNorm,
+        words: Tensor,
+    ) -> std::result::Result<Self, BackendError> {
+        let post_norm::Embeddings { width, positions, first_position, types, norm, projection, .. } =
             &encoder.embeddings;
         let table = |(module, rows): &(String, usize)| loader.matrix(module, *rows, *width);
         let types = match types {
@@ -41,7 +53,7 @@ impl Embeddings {
             .map(|module| loader.linear(module, encoder.hidden_size, *width))
             .transpose()?;
         Ok(Self {
-            words: table(words)?,
+            words,
             positions: table(positions)?,
             first_position: *first_position,
             types,

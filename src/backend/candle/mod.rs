@@ -4,6 +4,7 @@
 //! a baseline slower than PyTorch would flatter every candidate. Nothing is padded.
 
 mod attention;
+mod bart;
 mod block;
 #[doc(hidden)]
 pub mod cases;
@@ -20,13 +21,15 @@ mod product;
 mod simd;
 mod tile;
 mod weights;
+mod work;
 
 use candle_core::Tensor;
 
 use self::{
-    head::Head, mobilebert::MobileBert, modernbert::ModernBert, post_norm::PostNorm, weights::Loader,
+    bart::Bart, head::Head, mobilebert::MobileBert, modernbert::ModernBert, post_norm::PostNorm,
+    weights::Loader, work::Work,
 };
-use super::{Backend, BackendError, Facts, LoadOptions, Trace, input, required_head};
+use super::{Backend, BackendError, Facts, Floor, LoadOptions, Trace, input, required_head};
 use crate::model::{
     architecture::Limits,
     batch::Batch,
@@ -46,6 +49,7 @@ fn encoder(
 ) -> Result<Box<dyn Encoder + Send + Sync>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
+        Graph::Bart(graph) => Box::new(Bart::load(loader, graph, config.limits.positions)?),
         Graph::MobileBert(graph) => Box::new(MobileBert::load(loader, graph)?),
         Graph::ModernBert(graph) => Box::new(ModernBert::load(loader, graph)?),
     })
@@ -99,6 +103,16 @@ impl Backend for CandleBackend {
 
     fn peak_memory(&self) -> Option<u64> {
         None
+    }
+
+    fn floor(&mut self, batch: &Batch) -> Result<Option<Floor>, BackendError> {
+        input::check(&self.limits, batch)?;
+        let work = Work::of(|| self.pool.install(|| self.run(batch, None)).map(drop))?;
+        Ok(Some(self.pool.install(|| work.floor())))
+    }
+
+    fn highest_rate(&mut self) -> Option<f64> {
+        Some(self.pool.install(work::highest_rate))
     }
 
     fn facts(&self) -> Facts {

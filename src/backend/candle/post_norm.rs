@@ -19,7 +19,8 @@ use crate::{
     },
 };
 
-struct Layer {
+/// A layer: self-attention, then a feed-forward half.
+pub(super) struct Layer {
     query_key_value: Linear,
     attention_output: Linear,
     attention_norm: Norm,
@@ -29,7 +30,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn load(
+    pub(super) fn load(
         loader: &Loader<'_>,
         config: &Config,
         names: &LayerNames,
@@ -45,18 +46,20 @@ impl Layer {
         })
     }
 
-    fn forward(&self, x: &Tensor, attention: &Attention<'_>, activation: Activation) -> Result<Tensor> {
-        let packed = self.query_key_value.forward(x)?;
-        let context = packed.apply_op1_no_bwd(attention)?;
-        let x = self.attention_output.add_norm(&context, x, &self.attention_norm)?;
-        let wide = self.intermediate.activate(&x, activation)?;
-        self.output.add_norm(&wide, &x, &self.output_norm)
+    pub(super) fn attend(&self, x: &Tensor, attention: &Attention<'_>) -> Result<Tensor> {
+        let context = self.query_key_value.forward(x)?.apply_op1_no_bwd(attention)?;
+        self.attention_output.add_norm(&context, x, &self.attention_norm)
+    }
+
+    pub(super) fn feed_forward(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        let wide = self.intermediate.activate(x, activation)?;
+        self.output.add_norm(&wide, x, &self.output_norm)
     }
 }
 
 /// The encoder, without a head.
 pub(super) struct PostNorm {
-    embeddings: Embeddings,
+    pub(super) embeddings: Embeddings,
     weights: Vec<Layer>,
     layers: Vec<Vec<usize>>,
     heads: usize,
@@ -94,7 +97,8 @@ impl Encoder for PostNorm {
         record(&mut trace, "embeddings", &x)?;
         for (index, weights) in self.layers.iter().enumerate() {
             for one in weights {
-                x = self.weights[*one].forward(&x, &attention, self.activation)?;
+                let layer = &self.weights[*one];
+                x = layer.feed_forward(&layer.attend(&x, &attention)?, self.activation)?;
             }
             record(&mut trace, &format!("layer.{index}"), &x)?;
         }

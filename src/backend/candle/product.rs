@@ -9,6 +9,7 @@ use super::{
     gemm::{Right, Size, View, multiply},
     packed::{Block, Shared},
     tile::Kernel,
+    work::note_product,
 };
 use crate::model::activation::Activation;
 
@@ -69,6 +70,7 @@ impl Finish<'_> {
 /// `finish(x·Wᵀ + b)` on all threads.
 pub(super) fn product(x: &[f32], weights: &Weights<'_>, finish: &Finish<'_>) -> Vec<f32> {
     let columns = weights.bias.len();
+    note_product(x.len() / weights.inputs, weights.inputs, columns);
     let length = x.len() / weights.inputs * columns;
     if !weights.packed {
         let mut y = vec![0.0; length];

@@ -2,6 +2,7 @@
 //!
 //! MLX is not thread-safe as mlx-rs binds it: one backend per process, used from one thread.
 
+mod bart;
 mod block;
 mod head;
 mod input;
@@ -16,8 +17,8 @@ mod window;
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
 use self::{
-    head::Head, input::Input, mobilebert::MobileBert, modernbert::ModernBert, post_norm::PostNorm,
-    weights::Loader,
+    bart::Bart, head::Head, input::Input, mobilebert::MobileBert, modernbert::ModernBert,
+    post_norm::PostNorm, weights::Loader,
 };
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::check, required_head};
 use crate::model::{
@@ -36,6 +37,7 @@ trait Encoder {
 fn encoder(loader: &Loader<'_>, config: &ModelConfig) -> Result<Box<dyn Encoder>, BackendError> {
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph)?),
+        Graph::Bart(graph) => Box::new(Bart::load(loader, graph)?),
         Graph::MobileBert(graph) => Box::new(MobileBert::load(loader, graph)?),
         Graph::ModernBert(graph) => Box::new(ModernBert::load(loader, graph)?),
     })

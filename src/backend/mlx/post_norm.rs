@@ -16,7 +16,8 @@ use crate::{
     },
 };
 
-struct Layer {
+/// A layer: self-attention, then a feed-forward half.
+pub(super) struct Layer {
     query_key_value: Linear,
     attention_output: Linear,
     attention_norm: Norm,
@@ -26,7 +27,11 @@ struct Layer {
 }
 
 impl Layer {
-    fn load(loader: &Loader<'_>, config: &Config, names: &LayerNames) -> Result<Self, BackendError> {
+    pub(super) fn load(
+        loader: &Loader<'_>,
+        config: &Config,
+        names: &LayerNames,
+    ) -> Result<Self, BackendError> {
         let (hidden, wide, epsilon) = (config.hidden_size, config.intermediate_size, config.epsilon);
         Ok(Self {
             query_key_value: loader.stacked(&names.query_key_value, hidden, hidden)?,
@@ -38,24 +43,21 @@ impl Layer {
         })
     }
 
-    fn forward(
-        &self,
-        x: &Array,
-        bias: Option<&Array>,
-        heads: usize,
-        activation: Activation,
-    ) -> Result<Array, Exception> {
+    pub(super) fn attend(&self, x: &Array, heads: usize, mask: Option<Mask<'_>>) -> Result<Array, Exception> {
         let parts = self.query_key_value.forward(x)?.split_equal(3, -1)?;
-        let context = attention(&parts[0], &parts[1], &parts[2], heads, bias.map(Mask::Array))?;
-        let x = self.attention_norm.forward(&self.attention_output.forward(&context)?.add(x)?)?;
-        let wide = activate(&self.intermediate.forward(&x)?, activation)?;
-        self.output_norm.forward(&self.output.forward(&wide)?.add(&x)?)
+        let context = attention(&parts[0], &parts[1], &parts[2], heads, mask)?;
+        self.attention_norm.forward(&self.attention_output.forward(&context)?.add(x)?)
+    }
+
+    pub(super) fn feed_forward(&self, x: &Array, activation: Activation) -> Result<Array, Exception> {
+        let wide = activate(&self.intermediate.forward(x)?, activation)?;
+        self.output_norm.forward(&self.output.forward(&wide)?.add(x)?)
     }
 }
 
 /// The encoder, without a head.
 pub(super) struct PostNorm {
-    embeddings: Embeddings,
+    pub(super) embeddings: Embeddings,
     weights: Vec<Layer>,
     layers: Vec<Vec<usize>>,
     heads: usize,
@@ -87,11 +89,12 @@ impl Encoder for PostNorm {
             }
             None => input.bias.clone(),
         };
-        let mut x = self.embeddings.forward(input)?;
+        let mut x = self.embeddings.forward(&input.ids, input)?;
         record(&mut trace, "embeddings", &x, input)?;
         for (index, weights) in self.layers.iter().enumerate() {
             for one in weights {
-                x = self.weights[*one].forward(&x, bias.as_ref(), self.heads, self.activation)?;
+                let (layer, mask) = (&self.weights[*one], bias.as_ref().map(Mask::Array));
+                x = layer.feed_forward(&layer.attend(&x, self.heads, mask)?, self.activation)?;
             }
             record(&mut trace, &format!("layer.{index}"), &x, input)?;
         }
@@ -100,8 +103,8 @@ impl Encoder for PostNorm {
 }
 
 /// The tables, the norm of their sum, and the way to the width of the states.
-struct Embeddings {
-    words: Array,
+pub(super) struct Embeddings {
+    pub(super) words: Array,
     positions: Array,
     first_position: i32,
     places: PerLength,
@@ -112,12 +115,27 @@ struct Embeddings {
 
 impl Embeddings {
     fn load(loader: &Loader<'_>, encoder: &Config) -> Result<Self, BackendError> {
-        let post_norm::Embeddings { width, words, positions, first_position, types, norm, projection } =
+        let post_norm::Embeddings { width, words: (module, rows), scale, .. } = &encoder.embeddings;
+        let mut words = loader.table(module, *rows, *width)?;
+        if *scale != 1.0 {
+            words = words.multiply(Array::from_f32(*scale).as_dtype(words.dtype())?)?;
+            words.eval()?;
+        }
+        Self::with_words(loader, encoder, words)
+    }
+
+    /// With the word table of others.
+    pub(super) fn with_words(
+        loader: &Loader<'_>,
+        encoder: &Config,
+        words: Array,
+    ) -> Result<Self, BackendError> {
+        let post_norm::Embeddings { width, positions, first_position, types, norm, projection, .. } =
             &encoder.embeddings;
         let table = |(module, rows): &(String, usize)| loader.table(module, *rows, *width);
         let project = |module: &String| loader.linear(module, encoder.hidden_size, *width);
         Ok(Self {
-            words: table(words)?,
+            words,
             positions: table(positions)?,
             first_position: *first_position as i32,
             places: PerLength::default(),
@@ -127,13 +145,14 @@ impl Embeddings {
         })
     }
 
-    fn forward(&self, input: &Input) -> Result<Array, Exception> {
+    /// States `[rows, length, hidden]` of these ids, which have the shape of the input's.
+    pub(super) fn forward(&self, ids: &Array, input: &Input) -> Result<Array, Exception> {
         let length = input.padded.length;
         let places = self.places.get(length, || {
             let rows: Vec<i32> = (0..length as i32).map(|row| self.first_position + row).collect();
             self.positions.take_axis(Array::from_slice(&rows, &[length as i32]), 0)
         })?;
-        let mut sum = self.words.take_axis(&input.ids, 0)?;
+        let mut sum = self.words.take_axis(ids, 0)?;
         if let Some(types) = &self.types {
             sum = sum.add(types.take_axis(&input.type_ids, 0)?)?;
         }

@@ -16,7 +16,7 @@ use crate::{
     worker::{
         Launcher, WorkerError,
         process::ProcessLauncher,
-        protocol::{BackendKind, Loaded, Request, Response, WorkerSpec},
+        protocol::{BackendKind, Loaded, Request, Response, Share, WorkerSpec},
     },
 };
 
@@ -63,16 +63,35 @@ fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
     } else {
         printer.result("mlx       built without MLX\n");
     }
-    let mut outputs = Vec::new();
+    let (mut outputs, mut known) = (Vec::new(), None);
     for (name, backend) in kinds {
         let spec = WorkerSpec { backend, folder: model.folder.clone(), threads: cores() };
         match try_arm(spec, &batch) {
-            Ok((loaded, values, ms)) => {
+            Ok(Tried { loaded, outputs: values, ns, share }) => {
                 let Loaded { device, execution, library, .. } = loaded;
+                if let Some(share) = share {
+                    let gigaflops = share.highest_rate as f64 / 1e9;
+                    printer
+                        .result(&format!("products  {gigaflops:.0} GFLOP/s (32-bit floats, candle arm)\n"));
+                    known = Some(share);
+                }
+                // The same products in every arm, padding aside.
+                let part = known.map(|share| {
+                    let rate = share.operations as f64 / ns as f64 * 1e9;
+                    format!(", {:.0} % of that rate", 100.0 * rate / share.highest_rate as f64)
+                });
                 printer.result(&format!(
-                    "{name:9} works: {library}; device {device}, {execution}; {} rows in {ms:.1} ms\n",
-                    batch.rows()
+                    "{name:9} works: {library}; device {device}, {execution}; {} rows in {:.1} ms{}\n",
+                    batch.rows(),
+                    text::milliseconds(ns),
+                    part.unwrap_or_default()
                 ));
+                if let Some(share) = share {
+                    let floor = 100.0 * share.floor_ns as f64 / share.ns as f64;
+                    printer.result(&format!(
+                        "          its matrix products alone take {floor:.0} % of the time\n"
+                    ));
+                }
                 outputs.push(values);
             }
             Err(error) => {
@@ -94,8 +113,17 @@ fn agreement(outputs: &[Vec<f32>], printer: Printer) -> u8 {
     if agrees { exit_code::PASS } else { exit_code::ERROR }
 }
 
-/// Loads an arm in its own process and runs the batch five times. Returns outputs and the fastest time.
-fn try_arm(spec: WorkerSpec, batch: &Batch) -> Result<(Loaded, Vec<f32>, f64), WorkerError> {
+/// What an arm showed.
+struct Tried {
+    loaded: Loaded,
+    outputs: Vec<f32>,
+    /// The shortest of a few times.
+    ns: u64,
+    share: Option<Share>,
+}
+
+/// Loads an arm in its own process and runs the batch a few times.
+fn try_arm(spec: WorkerSpec, batch: &Batch) -> Result<Tried, WorkerError> {
     let program = std::env::current_exe().map_err(WorkerError::Launch)?;
     let launcher =
         ProcessLauncher { program, deadline: Duration::from_secs(120), cancel: Default::default() };
@@ -103,11 +131,13 @@ fn try_arm(spec: WorkerSpec, batch: &Batch) -> Result<(Loaded, Vec<f32>, f64), W
     let unexpected = || WorkerError::Protocol("another answer was due".to_owned());
     let Response::Loaded(loaded) = worker.call(&Request::Load(spec))? else { return Err(unexpected()) };
     let (mut outputs, mut fastest) = (Vec::new(), u64::MAX);
-    for _ in 0..5 {
+    for _ in 0..20 {
         let request = Request::Encode { phase: "warm-up".to_owned(), batch: batch.clone() };
         let Response::Encoded { ns, values, .. } = worker.call(&request)? else { return Err(unexpected()) };
         fastest = fastest.min(ns);
         outputs = values;
     }
-    Ok((loaded, outputs, text::milliseconds(fastest)))
+    let request = Request::Share { batch: batch.clone() };
+    let Response::Share(share) = worker.call(&request)? else { return Err(unexpected()) };
+    Ok(Tried { loaded, outputs, ns: fastest, share })
 }

@@ -9,7 +9,7 @@ use crate::{
         printer::Printer,
     },
     fs::{read_text, write_atomic},
-    record::{Policy, RunRecord, SCHEMA_VERSION, SpeedOn},
+    record::{OLDEST_VERSION, Policy, RunRecord, SCHEMA_VERSION, SpeedOn},
     report::{self, Format, Report},
 };
 
@@ -26,7 +26,7 @@ pub(crate) fn report(args: &ReportArgs, printer: Printer) -> Result<u8, CliError
     Ok(report.exit_code)
 }
 
-/// Reads a record of this format version.
+/// Reads a record of this format version or an older one.
 pub(crate) fn read_record(path: &Path) -> Result<RunRecord, CliError> {
     let text = read_text(path).map_err(|error| CliError {
         hint: Some("give the folder that `gatecheck run --out` wrote".to_owned()),
@@ -37,11 +37,11 @@ pub(crate) fn read_record(path: &Path) -> Result<RunRecord, CliError> {
     let json: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
     match json["schema_version"].as_u64() {
-        Some(version) if version == u64::from(SCHEMA_VERSION) => {}
+        Some(version) if (u64::from(OLDEST_VERSION)..=u64::from(SCHEMA_VERSION)).contains(&version) => {}
         Some(version) => {
             return Err(CliError::usage(
                 format!(
-                    "`{}` has format version {version}; this program reads {SCHEMA_VERSION}",
+                    "`{}` has format version {version}; this program reads {OLDEST_VERSION} to {SCHEMA_VERSION}",
                     path.display()
                 ),
                 "use the version of gatecheck that measured it (`tool_version`)".to_owned(),

@@ -23,7 +23,7 @@ use crate::{
     fs::{check_writable, read_text, write_atomic},
     gate::{self, exit_code},
     measure::machine::cores,
-    plan::{ModelSource, Settings, arms::ArmKind, plan},
+    plan::{ModelSource, Settings, arms::ArmKind, plan, zero_shot::ZeroShotSettings},
     record::{Policy, RunRecord, SpeedOn},
     report::Report,
     runner,
@@ -49,7 +49,8 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
     let model = resolver.model(&args.model)?;
     let cells = resolved(args, &datasets, &resolver, &model)?;
     let mut codes = Vec::new();
-    for (ResolvedDataset { dataset, preprocessing, label_map }, out) in cells {
+    let model_is_for_it = resolver.is_for_zero_shot(&args.model);
+    for (ResolvedDataset { dataset, preprocessing, label_map, zero_shot }, out) in cells {
         let settings = Settings {
             arms: arms.clone(),
             group_size: args.quantization.group_size.or(defaults.group_size),
@@ -57,6 +58,7 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
             output_dir: args.output_dir.clone(),
             may_convert: !args.no_convert,
             label_map,
+            zero_shot: ZeroShotSettings { model_is_for_it, ..zero_shot },
             truncation: preprocessing.truncation,
             max_length: preprocessing.max_length,
             policy: policy.clone(),
@@ -191,6 +193,7 @@ impl Measuring {
             output_dir: PathBuf::new(),
             may_convert: true,
             label_map: None,
+            zero_shot: ZeroShotSettings::default(),
             truncation: crate::model::tokenizer::Truncation::default(),
             max_length: None,
             batch_size: *batch_size,

@@ -60,15 +60,19 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
     };
     keys.check(config)?;
     let (groups, inner) = (own.num_hidden_groups, own.inner_group_num);
-    let sizes = [("embedding_size", own.embedding_size), ("inner_group_num", inner)];
-    check_sizes(&sizes, ("num_hidden_layers", keys.num_hidden_layers), ("num_hidden_groups", groups))?;
+    let sizes =
+        [("embedding_size", own.embedding_size), ("num_hidden_groups", groups), ("inner_group_num", inner)];
+    let (width, heads) = (keys.hidden_size, keys.num_attention_heads);
+    check_sizes(&sizes, ("hidden_size", width), ("num_attention_heads", heads))?;
     let mut encoder = keys.encoder("albert");
     encoder.embeddings.width = own.embedding_size;
     encoder.embeddings.projection = Some("albert.encoder.embedding_hidden_mapping_in".to_owned());
     encoder.weights = (0..groups).flat_map(|group| (0..inner).map(move |one| layer(group, one))).collect();
-    let per_group = keys.num_hidden_layers / groups;
+    // In floats, as `AlbertTransformer` does it: the layers need not be a multiple of the groups.
+    let per_group = keys.num_hidden_layers as f64 / groups as f64;
+    let group = |index: usize| (index as f64 / per_group) as usize;
     encoder.layers = (0..keys.num_hidden_layers)
-        .map(|index| (0..inner).map(|one| index / per_group * inner + one).collect())
+        .map(|index| (0..inner).map(|one| group(index) * inner + one).collect())
         .collect();
     Ok(Blueprint {
         hidden_size: keys.hidden_size,

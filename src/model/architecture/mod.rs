@@ -2,6 +2,7 @@
 //! its configuration, says what its classification head is, and knows how checkpoints name its tensors.
 
 mod albert;
+mod bart;
 mod bert;
 mod distilbert;
 mod electra;
@@ -67,6 +68,9 @@ pub enum Canonical {
     /// A tensor of the model, by the name that the transformers model with its head gives it, such as
     /// `bert.encoder.layer.0.output.dense.weight`.
     Tensor(String),
+    /// The tensor of this name once more, as of a table that two parts of the model share. Where it is the
+    /// only one, it is that tensor.
+    Copy(String),
     /// Not part of the model, for this reason.
     Ignored(&'static str),
 }
@@ -74,6 +78,7 @@ pub enum Canonical {
 /// All architectures.
 pub static ALL: &[&Architecture] = &[
     &albert::ALBERT,
+    &bart::BART,
     &bert::BERT,
     &roberta::CAMEMBERT,
     &distilbert::DISTILBERT,
@@ -107,6 +112,11 @@ impl Architecture {
     /// Starts of the names of heads that may lie unused in a checkpoint.
     pub fn heads(&self) -> &'static [&'static str] {
         self.heads
+    }
+
+    /// How many classes transformers assumes where `config.json` tells neither names nor number.
+    pub(super) fn default_labels(&self) -> u64 {
+        if *self == bart::BART { 3 } else { 2 }
     }
 
     pub(super) fn read(&self, config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
