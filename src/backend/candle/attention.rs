@@ -88,10 +88,17 @@ impl CustomOp2 for Attention<'_> {
 }
 
 impl Attention<'_> {
+    /// For each query of a row, how many keys it looks at.
+    fn keys_of(&self, length: usize) -> impl Iterator<Item = usize> {
+        (0..length).map(move |query| {
+            self.change.map_or(length, |change| change.seen(&(query..query + 1), length).len())
+        })
+    }
+
     /// `[tokens, hidden]` from queries, keys and values.
     fn run(&self, parts: [Part<'_>; 3], hidden: usize) -> (CpuStorage, Shape) {
         let tokens = parts[0].values.len() / parts[0].stride;
-        note_attention(self.rows.iter().map(ExactSizeIterator::len), hidden);
+        note_attention(self.rows.iter().flat_map(|row| self.keys_of(row.len())), hidden);
         let mut output = Vec::with_capacity(tokens * hidden);
         let shared = Shared::new(&mut output.spare_capacity_mut()[..tokens * hidden], hidden);
         let (kernel, heads) = (Kernel::of_this_cpu(), self.heads);
