@@ -45,10 +45,10 @@ def errors(lines):
     largest = {}
     for line in lines:
         if found := re.search(r"([\w-]+)/[\w-]+ on ([\w-]+): within (\S+)", line):
-            name, arm, error = found[1], found[2], float(found[3])
+            name, arm, error = found.groups()
             if arm in ARMS:
                 arms = largest.setdefault(name, {})
-                arms[arm] = max(arms.get(arm, 0), error)
+                arms[arm] = max(arms.get(arm, error), error, key=float)
     return largest
 
 
@@ -95,6 +95,7 @@ def processor():
 
 
 def main():
+    transformers.logging.disable_progress_bar()
     parser = argparse.ArgumentParser()
     parser.add_argument("--programs", required=True)
     parser.add_argument("architectures", nargs="*")
@@ -123,7 +124,7 @@ def main():
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name in sorted(largest):
-        cells = [f"{largest[name][arm]:.1e}" for arm in ARMS] + [measured.get(name, {}).get(arm, "") for arm in ARMS]
+        cells = [largest[name][arm] for arm in ARMS] + [measured.get(name, {}).get(arm, "") for arm in ARMS]
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
     how = (
         f"\nPyTorch {torch.__version__.split('+')[0]}, transformers {transformers.__version__}; {THREADS} threads of "

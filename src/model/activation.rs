@@ -27,6 +27,10 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// What can be asked for.
+    pub(super) const NAMES: &str = "gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_accurate, gelu_python, \
+                                    quick_gelu, relu, silu, swish and tanh";
+
     /// The function itself, in double precision, for tests and small vectors.
     pub fn apply(self, x: f64) -> f64 {
         match self {

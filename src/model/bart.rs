@@ -10,7 +10,7 @@ pub struct Bart {
     pub encoder: PostNorm,
     /// Reads it again, one token behind. Its tokens see those before them only. The word table is that of
     /// the encoder.
-    pub decoder: PostNorm,
+    pub decoder: Box<PostNorm>,
     /// Attention to the encoder's states in each layer of the decoder.
     pub cross: Vec<CrossNames>,
     /// What the decoder reads first.

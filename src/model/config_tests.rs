@@ -115,7 +115,10 @@ fn refuses_what_is_not_implemented() {
     let relative = json!({"model_type": "bert", "position_embedding_type": "relative_key"});
     assert!(error(&relative).starts_with("`position_embedding_type` is \"relative_key\""));
     assert!(error(&json!({"model_type": "bert", "is_decoder": true})).starts_with("`is_decoder` is true"));
-    assert!(error(&json!({"model_type": "bert", "hidden_act": "mish"})).contains("mish"));
+    let mish = error(&json!({"model_type": "bert", "hidden_act": "mish"}));
+    assert!(mish.starts_with("`hidden_act` is \"mish\", which is not implemented (only gelu, "), "{mish}");
+    let mish = error(&json!({"model_type": "bart", "activation_function": "mish"}));
+    assert!(mish.starts_with("`activation_function` is \"mish\""), "{mish}");
     let heads = json!({"model_type": "bert", "hidden_size": 10, "num_attention_heads": 3});
     assert_eq!(error(&heads), "`hidden_size` 10 is not divisible by `num_attention_heads` 3");
     assert_eq!(error(&json!({"model_type": "bert", "num_hidden_layers": 0})), "`num_hidden_layers` is 0");

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use crate::{harness::Place, tiny_model::TinyModel};
 
-const RUN: &str = "run --model model --dataset rows.jsonl --arms candle,candle --latency-queries 3 --out out";
+const RUN: &str = "run --model model --dataset rows.jsonl --arms candle,candle --mock mock.json \
+                   --latency-queries 3 --out out";
 
-/// A model with these classes and 30 rows with these labels in turn.
-fn place(classes: &[&str], labels: &[&str]) -> Place {
+/// A place with a model of these classes, whose answers are scripted.
+fn model(classes: &[&str]) -> Place {
     let place = Place::new();
     let mut model = TinyModel::classifier();
     let names = classes.iter().enumerate().map(|(id, name)| (id.to_string(), json!(name)));
@@ -19,6 +20,14 @@ fn place(classes: &[&str], labels: &[&str]) -> Place {
         values.truncate(classes.len() * columns);
     }
     model.save(&place.path("model"));
+    let script = json!({ "width": classes.len() });
+    place.write("mock.json", &json!({ "candle": script, "candle-2": script }).to_string());
+    place
+}
+
+/// A model with these classes and 30 rows with these labels in turn.
+fn place(classes: &[&str], labels: &[&str]) -> Place {
+    let place = model(classes);
     let row = |index: usize| {
         let label = labels[index % labels.len()];
         format!("{}\n", json!({ "text": format!("w{index}"), "label": label }))
@@ -106,6 +115,74 @@ fn labels_that_no_rule_brings_together() {
          hint: say what each label means, in the dataset's entry:\n    label_map:\n      entailment: \
          negative  # one of `negative` and `positive`\n      neutral: positive  # one of `negative` and `positive`",
     );
+}
+
+/// Columns of a built-in set as on the Hub, the classes of a model for it, and the rule they meet by.
+const SETS: [(&str, &[&str], &[&str], &str); 6] = [
+    ("sst2", &["sentence"], &["NEGATIVE", "POSITIVE"], "by-name"),
+    ("mrpc", &["sentence1", "sentence2"], &["not_equivalent", "equivalent"], "by-name"),
+    ("rte", &["sentence1", "sentence2"], &["entailment", "not_entailment"], "by-name"),
+    ("qnli", &["question", "sentence"], &["entailment", "not_entailment"], "by-name"),
+    ("rte", &["sentence1", "sentence2"], &["contradiction", "entailment", "neutral"], "folded-predictions"),
+    ("snli", &["premise", "hypothesis"], &["not_entailment", "entailment"], "folded-gold"),
+];
+
+#[test]
+fn built_in_sets_of_classes_have_their_metrics() {
+    for (name, columns, classes, rule) in SETS {
+        let place = model(classes);
+        let row = |index: usize| {
+            let mut row = json!({ "label": index % 2, "idx": index });
+            columns.iter().for_each(|column| row[*column] = json!(format!("w{index}")));
+            format!("{row}\n")
+        };
+        place.write("validation.jsonl", &(0..30).map(row).collect::<String>());
+        let output = place.gatecheck(&format!(
+            "run --model model --dataset {name} --data validation.jsonl --arms candle,candle --mock mock.json \
+             --latency-queries 3 --out out"
+        ));
+        assert!(matches!(output.code, 1 | 4), "{name}: {}", output.stderr);
+        let report = place.report();
+        assert_eq!(
+            (&report["dataset"]["split"], &report["dataset"]["labels"]["rule"]),
+            (&"validation".into(), &rule.into())
+        );
+        // `[CLS] wI [SEP]` each.
+        assert_eq!(report["dataset"]["real_tokens"], 30 * (1 + 2 * columns.len()), "{name}");
+        is_reported(&place);
+        let arm = &report["arms"][0];
+        assert!(arm["macro_f1"].is_f64() && arm["recall"].as_array().unwrap().len() == 2, "{name}");
+        for label in report["dataset"]["labels"]["names"].as_array().unwrap() {
+            let row = format!("\nrecall {} ", label.as_str().unwrap());
+            assert!(output.stdout.contains(&row), "{name}: {}", output.stdout);
+        }
+    }
+}
+
+#[test]
+fn the_built_in_set_of_scores_has_both_correlations() {
+    let place = Place::new();
+    TinyModel::sentences().save(&place.path("model"));
+    let row = |index: usize| {
+        let (first, second) = (format!("w{index} w1"), format!("w{} w1", index * 7 % 30));
+        format!("{}\n", json!({ "sentence1": first, "sentence2": second, "label": (index % 6) as f64 * 0.8 }))
+    };
+    place.write("test.jsonl", &(0..30).map(row).collect::<String>());
+    let output = place.gatecheck(
+        "run --model model --dataset stsb --data test.jsonl --arms candle,candle --latency-queries 3 --out out",
+    );
+    assert!(matches!(output.code, 0 | 1 | 4), "{}", output.stderr);
+    let report = place.report();
+    assert_eq!((&report["metric"], &report["dataset"]["labels"]), (&json!("spearman"), &json!(null)));
+    let [spearman, pearson] =
+        ["accuracy", "pearson"].map(|key| report["arms"][0][key]["value"].as_f64().unwrap());
+    assert!(spearman != pearson && (-1.0..=1.0).contains(&pearson));
+    assert!(
+        output.stdout.contains("\nSpearman ") && output.stdout.contains("\nPearson "),
+        "{}",
+        output.stdout
+    );
+    assert!(place.read("out/report.md").contains("| Pearson | "));
 }
 
 #[test]

@@ -34,7 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("gate", &["analysis", "record", "stats", "text"]),
     ("config", &["dataset", "fs", "gate", "model", "record", "text"]),
     ("report", &["analysis", "fs", "gate", "record", "stats", "text"]),
-    ("runner", &["backend", "cell", "event", "fs", "measure", "model", "record", "stats", "worker"]),
+    ("runner", &["backend", "cell", "event", "fs", "measure", "model", "record", "stats", "text", "worker"]),
     (
         "plan",
         &[

@@ -8,7 +8,7 @@ use gatecheck::{
         mlx::{Execution, MlxBackend},
     },
     convert::{Recipe, Request, convert},
-    model::architecture::ALL,
+    model::{architecture::ALL, weights::WeightStore},
     quant::Float,
 };
 use mlx_rs::Dtype;
@@ -147,4 +147,24 @@ fn the_baseline_refuses_an_artefact() {
     let artefact = converted(&golden, folder.path(), eight_bits());
     let error = turn.candle(&artefact, 1).err().unwrap().to_string();
     assert!(error.ends_with("is quantized; the candle arm runs original weights only"), "{error}");
+}
+
+#[test]
+fn a_table_that_two_halves_share_is_stored_once() {
+    let golden = Golden::open("bart/classifier-odd");
+    let folder = tempfile::tempdir().unwrap();
+    let artefact = converted(&golden, folder.path(), Recipe::try_from(16).unwrap());
+    let store = WeightStore::open(&artefact).unwrap();
+    let tables: Vec<_> = store.iter().map(|view| view.name).filter(|name| is_table(name)).collect();
+    assert_eq!(tables, ["model.shared.weight"]);
+    let metadata = std::fs::read_to_string(artefact.join("conversion_metadata.json")).unwrap();
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    for half in ["encoder", "decoder"] {
+        let reason = &metadata["ignored"][format!("model.{half}.embed_tokens.weight")];
+        assert_eq!(reason, "the same tensor as `model.shared.weight`");
+    }
+}
+
+fn is_table(name: &str) -> bool {
+    name.contains("shared") || name.contains("embed_tokens")
 }

@@ -152,7 +152,12 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
         Dense::new("classification_head.dense", hidden, hidden).then(Activation::Tanh),
         Dense::new("classification_head.out_proj", hidden, labels),
     ];
+    let Keys { encoder_layers, encoder_attention_heads: encoder_heads, encoder_ffn_dim, .. } = keys;
+    let Keys { decoder_layers, decoder_attention_heads: decoder_heads, decoder_ffn_dim, .. } = keys;
+    let encoder = keys.half("model.encoder", encoder_layers, encoder_heads, encoder_ffn_dim);
+    let decoder = keys.half("model.decoder", decoder_layers, decoder_heads, decoder_ffn_dim);
     let cross = |index| cross(&format!("model.decoder.layers.{index}"));
+    let cross = (0..decoder_layers).map(cross).collect();
     Ok(Blueprint {
         hidden_size: hidden,
         limits: Limits {
@@ -161,22 +166,7 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
             token_types: 1,
         },
         classifier: Classifier { pick: Pick::Last(eos), layers },
-        graph: Graph::Bart(Bart {
-            encoder: keys.half(
-                "model.encoder",
-                keys.encoder_layers,
-                keys.encoder_attention_heads,
-                keys.encoder_ffn_dim,
-            ),
-            decoder: keys.half(
-                "model.decoder",
-                keys.decoder_layers,
-                keys.decoder_attention_heads,
-                keys.decoder_ffn_dim,
-            ),
-            cross: (0..keys.decoder_layers).map(cross).collect(),
-            start,
-        }),
+        graph: Graph::Bart(Bart { encoder, decoder: Box::new(decoder), cross, start }),
     })
 }
 

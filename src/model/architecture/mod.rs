@@ -13,10 +13,11 @@ mod roberta;
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
+    activation::Activation,
     config::{ConfigError, Graph},
     head::Classifier,
 };
@@ -133,8 +134,21 @@ pub(super) struct Json<'a> {
 impl Json<'_> {
     /// The keys that `T` has; other keys do not matter.
     fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        serde_json::from_value(self.value.clone())
-            .map_err(|error| ConfigError::Malformed { path: self.path.to_owned(), reason: error.to_string() })
+        serde_json::from_value(self.value.clone()).map_err(|error| {
+            self.unknown_activation().unwrap_or_else(|| ConfigError::Malformed {
+                path: self.path.to_owned(),
+                reason: error.to_string(),
+            })
+        })
+    }
+
+    /// The first key for an activation whose function is not implemented.
+    fn unknown_activation(&self) -> Option<ConfigError> {
+        let (key, value) = self.value.as_object()?.iter().find(|(key, value)| {
+            let names_one = key.ends_with("act") || key.contains("activation");
+            names_one && value.is_string() && Activation::deserialize(*value).is_err()
+        })?;
+        Some(ConfigError::unsupported(key, value.clone(), Activation::NAMES))
     }
 
     /// Refuses another value of `key` than `only`, which an absent key has.
