@@ -120,6 +120,12 @@ impl Checkpoint {
         }
     }
 
+    /// Does without a module that the checkpoint may hold.
+    pub fn leave(&self, module: &str) {
+        let belongs = |name: &String| name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'));
+        self.left.borrow_mut().retain(|name| !belongs(name));
+    }
+
     /// Fails if a tensor was never asked for, unless its name starts like one of `heads`, which may lie
     /// unused in a checkpoint.
     pub fn finish(&self, heads: &[&str]) -> Result<(), WeightError> {

@@ -10,6 +10,8 @@ use super::{
     bart::Bart,
     deberta_v2::DebertaV2,
     head::Classifier,
+    mobilebert::MobileBert,
+    modernbert::ModernBert,
     pooling::Pooling,
     post_norm::PostNorm,
 };
@@ -118,6 +120,10 @@ pub enum Graph {
     Bart(Bart),
     /// See [`DebertaV2`].
     DebertaV2(DebertaV2),
+    /// See [`MobileBert`].
+    MobileBert(MobileBert),
+    /// See [`ModernBert`].
+    ModernBert(ModernBert),
 }
 
 /// Weights packed by affine group quantization, as the artefact's `config.json` says.

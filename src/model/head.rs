@@ -39,13 +39,13 @@ pub struct Dense {
     pub norm: Option<NormName>,
 }
 
-/// A layer norm by its module.
+/// A norm by its module.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NormName {
     /// Path of the module; its tensors are `{module}.weight` and `{module}.bias`.
     pub module: String,
-    /// Added to the variance.
-    pub epsilon: f32,
+    /// Added to the variance in a layer norm. Without it nothing is normed, only scaled and shifted.
+    pub epsilon: Option<f32>,
     /// Whether there is a bias.
     pub bias: bool,
 }

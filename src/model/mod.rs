@@ -10,6 +10,8 @@ pub mod deberta_v2;
 pub mod head;
 pub mod inference;
 pub mod labels;
+pub mod mobilebert;
+pub mod modernbert;
 pub mod names;
 pub mod pooling;
 pub mod post_norm;

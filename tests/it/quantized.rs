@@ -30,8 +30,8 @@ const STORED: Execution = Execution { dequantize: false, dtype: None };
 const BLOCKS: &str = "bert/classifier-blocks";
 
 /// Largest difference of a state or output of the models named `classifier-blocks` to the float reference. Their
-/// logits are up to ±11, and their weights are as random as can be: real models lose less.
-const LOSS_OF_8_BITS: u32 = 400_000;
+/// logits and states are up to ±12, and their weights are as random as can be: real models lose less.
+const LOSS_OF_8_BITS: u32 = 700_000;
 /// Largest difference of a state, when two layers run in floats of 16 bits.
 const LOSS_OF_FLOAT16: u32 = 20_000;
 /// As [`LOSS_OF_FLOAT16`], with three bits less.

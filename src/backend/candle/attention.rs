@@ -14,8 +14,8 @@ use super::{
     work::note_attention,
 };
 
-/// `softmax(scale·Q·Kᵀ)·V` on packed projections. As an operation on one tensor `[tokens, 3·hidden]` it takes
-/// queries, keys and values side by side; on two, queries `[tokens, hidden]` and keys with values.
+/// `softmax(scale·Q·Kᵀ)·V` on projections `[tokens, …]`. As an operation on one tensor it takes queries, keys
+/// and values side by side; on two, the first or the first two of them in one, and the rest in the other.
 pub(super) struct Attention<'a> {
     /// The rows as ranges of tokens.
     pub(super) rows: &'a [Range<usize>],
@@ -41,8 +41,14 @@ pub(super) trait Change: Sync {
     /// Called once for each head of a row, before its scores: `room` is handed to [`Change::change`].
     fn prepare(&self, _head: &Head<'_>, _room: &mut Vec<f32>) {}
 
-    /// `scores[query · stride + key]` are finite and must stay so.
+    /// `scores[query · stride + key]`, both counted from the first of the place, are finite and must stay so.
     fn change(&self, place: &Place<'_>, scores: &mut [f32]);
+
+    /// Which of a row's `length` keys any of these queries looks at; the scores of others are not computed.
+    fn seen(&self, queries: &Range<usize>, length: usize) -> Range<usize> {
+        let _ = queries;
+        0..length
+    }
 }
 
 /// Which queries of which head of a row.
@@ -53,6 +59,8 @@ pub(super) struct Place<'a> {
     pub(super) queries: Range<usize>,
     /// Keys of the row.
     pub(super) keys: usize,
+    /// Those of them that the scores are of: what [`Change::seen`] asked for, and a few before.
+    pub(super) seen: Range<usize>,
     /// From the scores of one query to those of the next.
     pub(super) stride: usize,
     /// What [`Change::prepare`] has left.
@@ -75,30 +83,40 @@ impl CustomOp1 for Attention<'_> {
 
 impl CustomOp2 for Attention<'_> {
     fn name(&self) -> &'static str {
-        "cross-attention"
+        "attention in parts"
     }
 
     fn cpu_fwd(
         &self,
-        queries: &CpuStorage,
-        layout: &Layout,
-        others: &CpuStorage,
-        others_layout: &Layout,
+        first: &CpuStorage,
+        first_layout: &Layout,
+        rest: &CpuStorage,
+        rest_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (_, hidden) = layout.shape().dims2()?;
-        let queries = Part { values: contiguous(queries, layout)?, stride: hidden, start: 0 };
-        let values = contiguous(others, others_layout)?;
-        let part = |start: usize| Part { values, stride: 2 * hidden, start };
-        Ok(self.run([queries, part(0), part(hidden)], hidden))
+        let ((_, wide), (_, other)) = (first_layout.shape().dims2()?, rest_layout.shape().dims2()?);
+        let (first, rest) = (contiguous(first, first_layout)?, contiguous(rest, rest_layout)?);
+        let hidden = (wide + other) / 3;
+        let part = |index: usize| match (index * hidden).checked_sub(wide) {
+            Some(start) => Part { values: rest, stride: other, start },
+            None => Part { values: first, stride: wide, start: index * hidden },
+        };
+        Ok(self.run([part(0), part(1), part(2)], hidden))
     }
 }
 
 impl Attention<'_> {
+    /// For each query of a row, how many keys it looks at.
+    fn keys_of(&self, length: usize) -> impl Iterator<Item = usize> {
+        (0..length).map(move |query| {
+            self.change.map_or(length, |change| change.seen(&(query..query + 1), length).len())
+        })
+    }
+
     /// `[tokens, hidden]` from queries, keys and values.
     fn run(&self, parts: [Part<'_>; 3], hidden: usize) -> (CpuStorage, Shape) {
         let tokens = parts[0].values.len() / parts[0].stride;
         let products = 2 + self.change.map_or(0, Change::products);
-        note_attention(self.rows.iter().map(ExactSizeIterator::len), hidden, products);
+        note_attention(self.rows.iter().flat_map(|row| self.keys_of(row.len())), hidden, products);
         let mut output = Vec::with_capacity(tokens * hidden);
         let shared = Shared::new(&mut output.spare_capacity_mut()[..tokens * hidden], hidden);
         let (kernel, heads) = (Kernel::of_this_cpu(), self.heads);
@@ -187,30 +205,33 @@ impl Head<'_> {
 
     fn run(&self, scratch: &mut Scratch, output: &Shared<'_>) {
         let (length, size, width) = (self.row.len(), self.size, self.kernel.width);
-        let (padded, wide) = (length.next_multiple_of(width), size.next_multiple_of(width));
+        let wide = size.next_multiple_of(width);
         self.pack(scratch);
         if let Some(change) = self.change {
             change.prepare(self, &mut scratch.room);
         }
         let step = length.div_ceil(length.div_ceil(self.kernel.rows));
-        scratch.scores.resize(self.kernel.rows * padded, 0.0);
+        scratch.scores.resize(self.kernel.rows * length.next_multiple_of(width), 0.0);
         scratch.context.resize(self.kernel.rows * wide, 0.0);
         for first in (0..length).step_by(step) {
             let rows = step.min(length - first);
             let queries = first..first + rows;
+            let asked = self.change.map_or(0..length, |change| change.seen(&queries, length));
+            let seen = asked.start / width * width..asked.end;
+            let padded = seen.len().next_multiple_of(width);
             let scores = &mut scratch.scores[..rows * padded];
-            self.times(0, queries.clone(), &scratch.keys, scores);
+            self.times(0, queries.clone(), &scratch.keys[seen.start * size..][..padded * size], scores);
             if let Some(change) = self.change {
-                let room = &scratch.room;
-                change
-                    .change(&Place { head: self.head, queries, keys: length, stride: padded, room }, scores);
+                let (head, seen, room) = (self.head, seen.clone(), &scratch.room);
+                change.change(&Place { head, queries, keys: length, seen, stride: padded, room }, scores);
             }
-            softmax(scores, length, padded);
+            softmax(scores, seen.len(), padded);
             let context = &mut scratch.context[..rows * wide];
             for (panel, values) in scratch.values.chunks_exact(width * length).enumerate() {
+                let values = &values[seen.start * width..][..seen.len() * width];
                 let tile = Tile {
                     rows,
-                    inner: length,
+                    inner: seen.len(),
                     left: scores.as_ptr(),
                     left_stride: padded,
                     right: values.as_ptr(),

@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor};
 
 use super::{
     attention::{Attention, usual_scale},
-    elementwise::{activate, layer_norm, softmax},
+    elementwise::{NormRow, activate, settle, softmax},
     linear::{Linear, Norm},
 };
 use crate::model::activation::Activation;
@@ -41,7 +41,7 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
     let ranges: Vec<_> = (0..rows).map(|row| row * length..(row + 1) * length).collect();
     let x = Tensor::from_vec(numbers(tokens * hidden), (tokens, hidden), &Device::Cpu)?;
     let vector = || Tensor::from_vec(numbers(hidden), hidden, &Device::Cpu);
-    let norm = Norm { scale: vector()?, shift: vector()?, epsilon: 1e-12 };
+    let norm = Norm { scale: vector()?, shift: vector()?, epsilon: Some(1e-12) };
     let projections = linear(3 * hidden, hidden)?;
     let packed = projections.forward(&x)?;
     let (out, up, down) = (linear(hidden, hidden)?, linear(wide, hidden)?, linear(hidden, wide)?);
@@ -54,7 +54,13 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
     Ok(vec![
         ("gelu, one thread", Box::new(move || activate(&mut gelu, Activation::Gelu))),
         ("softmax, one thread", Box::new(move || softmax(&mut soft, length, length))),
-        ("layer norm, one thread", Box::new(move || layer_norm(&mut normed, &ones, &ones, 1e-12))),
+        (
+            "layer norm, one thread",
+            Box::new(move || {
+                let norm = NormRow { scale: &ones, shift: &ones, epsilon: Some(1e-12) };
+                settle(&mut normed, hidden, None, Some(norm));
+            }),
+        ),
         ("linear with gelu", Box::new(move || drop(up_alone.activate(&x_alone, Activation::Gelu)))),
         (
             "attention",

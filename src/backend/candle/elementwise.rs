@@ -130,6 +130,7 @@ fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     lanes.iter().sum::<f32>() + rest.iter().map(|value| term(*value)).sum::<f32>()
 }
 
+/// Layer norm of one row (<https://arxiv.org/abs/1607.06450>).
 #[inline(always)]
 fn norm_row(row: &mut [f32], scale: &[f32], shift: &[f32], epsilon: f32) {
     let width = row.len() as f32;
@@ -141,38 +142,78 @@ fn norm_row(row: &mut [f32], scale: &[f32], shift: &[f32], epsilon: f32) {
     }
 }
 
-#[inline(always)]
-fn norm_body(rows: &mut [f32], scale: &[f32], shift: &[f32], epsilon: f32) {
-    for row in rows.chunks_exact_mut(scale.len()) {
-        norm_row(row, scale, shift, epsilon);
-    }
-}
-
-widest! {
-    /// Layer norm of each row, in place (<https://arxiv.org/abs/1607.06450>).
-    pub(super) fn layer_norm(rows: &mut [f32], scale: &[f32], shift: &[f32], epsilon: f32) = norm_body
+/// The numbers of a norm.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NormRow<'a> {
+    pub(super) scale: &'a [f32],
+    pub(super) shift: &'a [f32],
+    /// Added to the variance. Without it nothing is normed, only scaled and shifted.
+    pub(super) epsilon: Option<f32>,
 }
 
 #[inline(always)]
-fn residual_norm_body(rows: &mut [f32], residual: &[f32], scale: &[f32], shift: &[f32], epsilon: f32) {
-    let width = scale.len();
-    for (row, residual) in rows.chunks_exact_mut(width).zip(residual.chunks_exact(width)) {
-        for (value, residual) in row.iter_mut().zip(residual) {
-            *value += *residual;
+fn settle_body(rows: &mut [f32], width: usize, residual: Option<&[f32]>, norm: Option<NormRow<'_>>) {
+    for (index, row) in rows.chunks_exact_mut(width).enumerate() {
+        if let Some(residual) = residual {
+            for (value, residual) in row.iter_mut().zip(&residual[index * width..][..width]) {
+                *value += *residual;
+            }
         }
-        norm_row(row, scale, shift, epsilon);
+        match norm {
+            Some(NormRow { scale, shift, epsilon: Some(epsilon) }) => norm_row(row, scale, shift, epsilon),
+            Some(NormRow { scale, shift, epsilon: None }) => {
+                for ((value, scale), shift) in row.iter_mut().zip(scale).zip(shift) {
+                    *value = fma(*value, *scale, *shift);
+                }
+            }
+            None => {}
+        }
     }
 }
 
 widest! {
-    /// `rows = layer_norm(rows + residual)`, row by row.
-    pub(super) fn residual_norm(
+    /// `rows = norm(rows + residual)`, row by row.
+    pub(super) fn settle(
         rows: &mut [f32],
-        residual: &[f32],
-        scale: &[f32],
-        shift: &[f32],
-        epsilon: f32,
-    ) = residual_norm_body
+        width: usize,
+        residual: Option<&[f32]>,
+        norm: Option<NormRow<'_>>,
+    ) = settle_body
+}
+
+#[inline(always)]
+fn gate_body(rows: &[f32], activation: Activation, gated: &mut [f32], width: usize) {
+    for (row, gated) in rows.chunks_exact(2 * width).zip(gated.chunks_exact_mut(width)) {
+        let (values, gates) = row.split_at(width);
+        gated.copy_from_slice(values);
+        activate_body(gated, activation);
+        for (value, gate) in gated.iter_mut().zip(gates) {
+            *value *= *gate;
+        }
+    }
+}
+
+widest! {
+    /// The first half of each row, activated, times the second half (<https://arxiv.org/abs/2002.05202>).
+    pub(super) fn gate(rows: &[f32], activation: Activation, gated: &mut [f32], width: usize) = gate_body
+}
+
+#[inline(always)]
+fn turn_body(vectors: &mut [f32], angles: &[f32]) {
+    let half = angles.len() / 2;
+    let (cosines, sines) = angles.split_at(half);
+    for vector in vectors.chunks_exact_mut(angles.len()) {
+        let (first, second) = vector.split_at_mut(half);
+        for (((x, y), cosine), sine) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
+            (*x, *y) = (fma(*x, *cosine, -(*y * *sine)), fma(*y, *cosine, *x * *sine));
+        }
+    }
+}
+
+widest! {
+    /// Turns the pairs of each vector, elements `i` and `i + half`, by angles given as their cosines, then
+    /// their sines (<https://arxiv.org/abs/2104.09864>).
+    pub(super) fn turn(vectors: &mut [f32], angles: &[f32]) = turn_body
 }
 
 #[inline(always)]

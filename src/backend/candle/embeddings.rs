@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
 
 use super::{
-    elementwise::layer_norm,
+    elementwise::{NormRow, settle},
     linear::{Linear, Norm, with_slices},
     weights::Loader,
 };
@@ -79,6 +79,7 @@ impl Embeddings {
         let tensors = [&self.words, &self.positions, &self.types, &self.norm.scale, &self.norm.shift];
         let states = with_slices(&tensors, |slices| {
             let row = |table: usize, index: usize| &slices[table][index * width..][..width];
+            let norm = Some(NormRow { scale: slices[3], shift: slices[4], epsilon: self.norm.epsilon });
             let mut states = vec![0.0; batch.tokens() * width];
             states.par_chunks_mut(64 * width).enumerate().for_each(|(chunk, part)| {
                 for (offset, state) in part.chunks_exact_mut(width).enumerate() {
@@ -91,9 +92,7 @@ impl Embeddings {
                         *value = word + position + kind;
                     }
                 }
-                if !self.norm_last {
-                    layer_norm(part, slices[3], slices[4], self.norm.epsilon);
-                }
+                settle(part, width, None, norm.filter(|_| !self.norm_last));
             });
             states
         })?;

@@ -2,17 +2,13 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::{
-    linear::{Linear, Norm, with_slices},
-    weights::Loader,
-};
+use super::{block::Block, linear::with_slices, weights::Loader};
 use crate::{
     backend::BackendError,
     model::{
-        activation::Activation,
         batch::Batch,
         config::{self, ModelConfig},
-        head::{Dense, Pick},
+        head::Pick,
         pooling::{PoolingMode, Step},
     },
 };
@@ -29,23 +25,16 @@ enum Picks {
 }
 
 enum Layer {
-    Dense { linear: Linear, activation: Option<Activation>, norm: Option<Norm> },
+    Dense(Block),
     Normalize,
 }
 
 impl Layer {
-    fn dense(loader: &Loader<'_>, dense: &Dense) -> std::result::Result<Self, BackendError> {
-        let norm = dense.norm.as_ref().map(|norm| loader.norm_of(norm, dense.outputs)).transpose()?;
-        Ok(Self::Dense { linear: loader.linear_of(dense)?, activation: dense.activation, norm })
-    }
-
-    fn forward(&self, x: Tensor) -> Result<Tensor> {
-        let Self::Dense { linear, activation, norm } = self else { return normalized(&x) };
-        let y = match activation {
-            Some(activation) => linear.activate(&x, *activation)?,
-            None => linear.forward(&x)?,
-        };
-        norm.as_ref().map_or(Ok(y.clone()), |norm| norm.forward(&y))
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Dense(block) => block.forward(x),
+            Self::Normalize => normalized(x),
+        }
     }
 }
 
@@ -57,19 +46,20 @@ impl Head {
     ) -> std::result::Result<Self, BackendError> {
         match head {
             config::Head::Classification(classifier) => {
-                let layers = classifier.layers.iter().map(|layer| Layer::dense(loader, layer));
+                let layers =
+                    classifier.layers.iter().map(|layer| Ok(Layer::Dense(Block::load(loader, layer)?)));
                 Ok(Self {
                     picks: Picks::One(classifier.pick),
-                    layers: layers.collect::<std::result::Result<_, _>>()?,
+                    layers: layers.collect::<std::result::Result<_, BackendError>>()?,
                 })
             }
             config::Head::Embedding(pooling) => {
                 pooling.check(config.hidden_size)?;
                 let layers = pooling.steps.iter().map(|step| match step {
-                    Step::Dense(dense) => Layer::dense(loader, dense),
+                    Step::Dense(dense) => Ok(Layer::Dense(Block::load(loader, dense)?)),
                     Step::Normalize => Ok(Layer::Normalize),
                 });
-                let layers = layers.collect::<std::result::Result<_, _>>()?;
+                let layers = layers.collect::<std::result::Result<_, BackendError>>()?;
                 Ok(Self { picks: Picks::Pooled(pooling.modes.clone()), layers })
             }
         }
@@ -98,7 +88,7 @@ impl Head {
         let width = vectors.len() / batch.rows();
         let mut x = Tensor::from_vec(vectors, (batch.rows(), width), &Device::Cpu)?;
         for layer in &self.layers {
-            x = layer.forward(x)?;
+            x = layer.forward(&x)?;
         }
         x.to_vec2()
     }

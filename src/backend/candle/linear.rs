@@ -4,9 +4,9 @@ use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Storage,
 use rayon::prelude::*;
 
 use super::{
-    elementwise::layer_norm,
+    elementwise::{NormRow, settle},
     packed::pack,
-    product::{Finish, Weights, product},
+    product::{Finish, Turns, Weights, product},
     tile::Kernel,
 };
 use crate::model::activation::Activation;
@@ -21,23 +21,23 @@ pub(super) struct Linear {
     inputs: usize,
 }
 
-/// Scale and shift of a layer norm.
+/// Scale and shift of a norm.
 #[derive(Debug, Clone)]
 pub(super) struct Norm {
     pub(super) scale: Tensor,
     pub(super) shift: Tensor,
-    pub(super) epsilon: f32,
+    /// As in [`NormRow`].
+    pub(super) epsilon: Option<f32>,
 }
 
 impl Norm {
-    /// The layer norm of each row of `x`.
+    /// The norm of each row of `x`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut values: Vec<f32> = x.flatten_all()?.to_vec1()?;
         with_slices(&[&self.scale, &self.shift], |slices| {
             let width = slices[0].len();
-            values
-                .par_chunks_mut(64 * width)
-                .for_each(|rows| layer_norm(rows, slices[0], slices[1], self.epsilon));
+            let norm = NormRow { scale: slices[0], shift: slices[1], epsilon: self.epsilon };
+            values.par_chunks_mut(64 * width).for_each(|rows| settle(rows, width, None, Some(norm)));
         })?;
         Tensor::from_vec(values, x.shape(), &Device::Cpu)
     }
@@ -47,7 +47,8 @@ impl Norm {
 enum Then<'a> {
     Nothing,
     Activate(Activation),
-    AddNorm(&'a Tensor, &'a Norm),
+    Settle(Option<&'a Tensor>, Option<&'a Norm>),
+    Turn(&'a Turns<'a>),
 }
 
 struct LinearOp<'a> {
@@ -80,7 +81,22 @@ impl Linear {
 
     /// `norm(x·Wᵀ + b + residual)`, as every block of a post-norm encoder ends.
     pub(super) fn add_norm(&self, x: &Tensor, residual: &Tensor, norm: &Norm) -> Result<Tensor> {
-        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::AddNorm(residual, norm) })
+        self.settle(x, Some(residual), Some(norm))
+    }
+
+    /// As [`Linear::add_norm`], with or without a residual and a norm.
+    pub(super) fn settle(
+        &self,
+        x: &Tensor,
+        residual: Option<&Tensor>,
+        norm: Option<&Norm>,
+    ) -> Result<Tensor> {
+        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Settle(residual, norm) })
+    }
+
+    /// Queries, keys and values side by side, the first two with rotary positions.
+    pub(super) fn turn(&self, x: &Tensor, turns: &Turns<'_>) -> Result<Tensor> {
+        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Turn(turns) })
     }
 }
 
@@ -115,19 +131,23 @@ impl CustomOp1 for LinearOp<'_> {
         let x = contiguous(storage, layout)?;
         let outputs = bias.dim(0)?;
         let mut tensors = vec![weight, bias];
-        if let Then::AddNorm(residual, norm) = &self.then {
-            tensors.extend([*residual, &norm.scale, &norm.shift]);
+        if let Then::Settle(residual, norm) = self.then {
+            tensors.extend(norm.iter().flat_map(|norm| [&norm.scale, &norm.shift]));
+            tensors.extend(residual);
         }
         let y = with_slices(&tensors, |slices| {
             let finish = match &self.then {
                 Then::Nothing => Finish::Nothing,
                 Then::Activate(activation) => Finish::Activate(*activation),
-                Then::AddNorm(_, norm) => Finish::AddNorm {
-                    residual: slices[2],
-                    scale: slices[3],
-                    shift: slices[4],
-                    epsilon: norm.epsilon,
+                Then::Settle(residual, norm) => Finish::Settle {
+                    residual: residual.and(slices.last().copied()),
+                    norm: norm.map(|norm| NormRow {
+                        scale: slices[2],
+                        shift: slices[3],
+                        epsilon: norm.epsilon,
+                    }),
                 },
+                Then::Turn(turns) => Finish::Turn(turns),
             };
             let weights =
                 Weights { values: slices[0], packed: weight.rank() == 3, bias: slices[1], inputs: *inputs };

@@ -5,6 +5,7 @@
 
 mod attention;
 mod bart;
+mod block;
 #[doc(hidden)]
 pub mod cases;
 mod convolution;
@@ -15,6 +16,8 @@ mod embeddings;
 mod gemm;
 mod head;
 mod linear;
+mod mobilebert;
+mod modernbert;
 mod packed;
 mod post_norm;
 mod product;
@@ -25,7 +28,10 @@ mod work;
 
 use candle_core::Tensor;
 
-use self::{bart::Bart, deberta_v2::DebertaV2, head::Head, post_norm::PostNorm, weights::Loader, work::Work};
+use self::{
+    bart::Bart, deberta_v2::DebertaV2, head::Head, mobilebert::MobileBert, modernbert::ModernBert,
+    post_norm::PostNorm, weights::Loader, work::Work,
+};
 use super::{Backend, BackendError, Facts, Floor, LoadOptions, Trace, input, required_head};
 use crate::model::{
     architecture::Limits,
@@ -48,6 +54,8 @@ fn encoder(
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
         Graph::Bart(graph) => Box::new(Bart::load(loader, graph, config.limits.positions)?),
         Graph::DebertaV2(graph) => Box::new(DebertaV2::load(loader, graph, config.limits.positions)?),
+        Graph::MobileBert(graph) => Box::new(MobileBert::load(loader, graph)?),
+        Graph::ModernBert(graph) => Box::new(ModernBert::load(loader, graph)?),
     })
 }
 

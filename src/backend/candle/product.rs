@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    elementwise::{activate, add_bias, residual_norm},
+    elementwise::{NormRow, activate, add_bias, settle, turn},
     gemm::{Right, Size, View, multiply},
     packed::{Block, Shared},
     tile::Kernel,
@@ -26,24 +26,42 @@ pub(super) struct Weights<'a> {
 pub(super) enum Finish<'a> {
     Nothing,
     Activate(Activation),
-    /// Layer norm of the sum and a residual.
-    AddNorm {
-        residual: &'a [f32],
-        scale: &'a [f32],
-        shift: &'a [f32],
-        epsilon: f32,
+    /// The norm of the sum and a residual, if there are.
+    Settle {
+        residual: Option<&'a [f32]>,
+        norm: Option<NormRow<'a>>,
     },
+    /// Rotary positions of queries and keys, which are the first two thirds of a row.
+    Turn(&'a Turns<'a>),
+}
+
+/// Angles by position, as [`turn`] takes them, and the position of each row.
+pub(super) struct Turns<'a> {
+    pub(super) angles: &'a [f32],
+    /// Elements of a head, and of `angles` for each position.
+    pub(super) size: usize,
+    pub(super) positions: &'a [usize],
 }
 
 impl Finish<'_> {
+    /// Whether a part of the columns is too little to work on.
+    fn needs_rows(&self) -> bool {
+        matches!(self, Self::Settle { .. } | Self::Turn(_))
+    }
+
     /// Whole rows, from `first` on.
     fn rows(&self, first: usize, part: &mut [f32], columns: usize) {
         match self {
             Self::Nothing => {}
             Self::Activate(activation) => activate(part, *activation),
-            Self::AddNorm { residual, scale, shift, epsilon } => {
-                let residual = &residual[first * columns..][..part.len()];
-                residual_norm(part, residual, scale, shift, *epsilon);
+            Self::Settle { residual, norm } => {
+                let residual = residual.map(|residual| &residual[first * columns..][..part.len()]);
+                settle(part, columns, residual, *norm);
+            }
+            Self::Turn(Turns { angles, size, positions }) => {
+                for (row, position) in part.chunks_exact_mut(columns).zip(&positions[first..]) {
+                    turn(&mut row[..columns / 3 * 2], &angles[position * size..][..*size]);
+                }
             }
         }
     }
@@ -67,7 +85,7 @@ pub(super) fn product(x: &[f32], weights: &Weights<'_>, finish: &Finish<'_>) -> 
     unsafe {
         y.set_len(length);
     }
-    if !whole_rows && matches!(finish, Finish::AddNorm { .. }) {
+    if !whole_rows && finish.needs_rows() {
         y.par_chunks_mut(16 * columns)
             .enumerate()
             .for_each(|(chunk, part)| finish.rows(16 * chunk, part, columns));

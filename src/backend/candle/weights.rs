@@ -65,7 +65,7 @@ impl Loader<'_> {
 
     /// A layer norm with bias.
     pub(super) fn norm(&self, module: &str, width: usize, epsilon: f32) -> Result<Norm, BackendError> {
-        self.norm_of(&NormName { module: module.to_owned(), epsilon, bias: true }, width)
+        self.norm_of(&NormName { module: module.to_owned(), epsilon: Some(epsilon), bias: true }, width)
     }
 
     /// A layer norm.
@@ -77,7 +77,7 @@ impl Loader<'_> {
         let shift = if name.bias {
             vector("bias")?
         } else {
-            Tensor::from_vec(vec![0.0; width], width, &Device::Cpu)?
+            Tensor::from_vec(vec![0.0f32; width], width, &Device::Cpu)?
         };
         Ok(Norm { scale: vector("weight")?, shift, epsilon: name.epsilon })
     }

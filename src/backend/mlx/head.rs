@@ -2,17 +2,12 @@
 
 use mlx_rs::{Array, Dtype, error::Exception, ops};
 
-use super::{
-    input::Input,
-    layers::{Linear, Norm, activate},
-    weights::Loader,
-};
+use super::{block::Block, input::Input, weights::Loader};
 use crate::{
     backend::BackendError,
     model::{
-        activation::Activation,
         config::{self, ModelConfig},
-        head::{Dense, Pick},
+        head::Pick,
         pooling::{PoolingMode, Step},
     },
 };
@@ -29,26 +24,16 @@ enum Picks {
 }
 
 enum Layer {
-    Dense { linear: Linear, activation: Option<Activation>, norm: Option<Norm> },
+    Dense(Block),
     Normalize,
 }
 
 impl Layer {
-    fn dense(loader: &Loader<'_>, dense: &Dense) -> Result<Self, BackendError> {
-        let norm = dense.norm.as_ref().map(|norm| loader.norm_of(norm, dense.outputs)).transpose()?;
-        Ok(Self::Dense { linear: loader.linear_of(dense)?, activation: dense.activation, norm })
-    }
-
     fn forward(&self, x: &Array) -> Result<Array, Exception> {
-        let Self::Dense { linear, activation, norm } = self else { return normalized(x) };
-        let mut y = linear.forward(x)?;
-        if let Some(activation) = activation {
-            y = activate(&y, *activation)?;
+        match self {
+            Self::Dense(block) => block.forward(x),
+            Self::Normalize => normalized(x),
         }
-        if let Some(norm) = norm {
-            y = norm.forward(&y)?;
-        }
-        Ok(y)
     }
 }
 
@@ -60,16 +45,20 @@ impl Head {
     ) -> Result<Self, BackendError> {
         match head {
             config::Head::Classification(classifier) => {
-                let layers = classifier.layers.iter().map(|layer| Layer::dense(loader, layer));
-                Ok(Self { picks: Picks::One(classifier.pick), layers: layers.collect::<Result<_, _>>()? })
+                let layers =
+                    classifier.layers.iter().map(|layer| Ok(Layer::Dense(Block::load(loader, layer)?)));
+                Ok(Self {
+                    picks: Picks::One(classifier.pick),
+                    layers: layers.collect::<Result<_, BackendError>>()?,
+                })
             }
             config::Head::Embedding(pooling) => {
                 pooling.check(config.hidden_size)?;
                 let layers = pooling.steps.iter().map(|step| match step {
-                    Step::Dense(dense) => Layer::dense(loader, dense),
+                    Step::Dense(dense) => Ok(Layer::Dense(Block::load(loader, dense)?)),
                     Step::Normalize => Ok(Layer::Normalize),
                 });
-                let layers = layers.collect::<Result<_, _>>()?;
+                let layers = layers.collect::<Result<_, BackendError>>()?;
                 Ok(Self { picks: Picks::Pooled(pooling.modes.clone()), layers })
             }
         }

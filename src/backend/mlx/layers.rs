@@ -95,16 +95,21 @@ impl Linear {
     }
 }
 
-/// Layer norm.
+/// A norm.
 pub(super) struct Norm {
     pub(super) scale: Array,
     pub(super) shift: Option<Array>,
-    pub(super) epsilon: f32,
+    /// Added to the variance. Without it nothing is normed, only scaled and shifted.
+    pub(super) epsilon: Option<f32>,
 }
 
 impl Norm {
     pub(super) fn forward(&self, x: &Array) -> Result<Array, Exception> {
-        fast::layer_norm(x, &self.scale, self.shift.as_ref(), self.epsilon)
+        if let Some(epsilon) = self.epsilon {
+            return fast::layer_norm(x, &self.scale, self.shift.as_ref(), epsilon);
+        }
+        let scaled = x.multiply(&self.scale)?;
+        self.shift.as_ref().map_or(Ok(scaled.clone()), |shift| scaled.add(shift))
     }
 }
 
@@ -117,8 +122,12 @@ pub(super) fn attention(
     mask: Option<Mask<'_>>,
 ) -> Result<Array, Exception> {
     let parts = [per_head(query, heads)?, per_head(key, heads)?, per_head(value, heads)?];
-    let scale = 1.0 / (parts[0].shape()[3] as f32).sqrt();
-    attend(&parts, scale, mask)
+    attend(&parts, usual_scale(&parts[0]), mask)
+}
+
+/// What products of vectors `[…, size]` are multiplied by as a rule.
+pub(super) fn usual_scale(queries: &Array) -> f32 {
+    1.0 / (queries.shape()[3] as f32).sqrt()
 }
 
 /// The vectors of each head, `[rows, heads, length, size]`, of `[rows, length, hidden]`.

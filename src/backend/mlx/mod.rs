@@ -3,20 +3,25 @@
 //! MLX is not thread-safe as mlx-rs binds it: one backend per process, used from one thread.
 
 mod bart;
+mod block;
 mod convolution;
 mod deberta_v2;
 mod disentangled;
 mod head;
 mod input;
 mod layers;
+mod mobilebert;
+mod modernbert;
 mod parts;
 mod post_norm;
 mod weights;
+mod window;
 
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
 use self::{
-    bart::Bart, deberta_v2::DebertaV2, head::Head, input::Input, post_norm::PostNorm, weights::Loader,
+    bart::Bart, deberta_v2::DebertaV2, head::Head, input::Input, mobilebert::MobileBert,
+    modernbert::ModernBert, post_norm::PostNorm, weights::Loader,
 };
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::check, required_head};
 use crate::model::{
@@ -37,6 +42,8 @@ fn encoder(loader: &Loader<'_>, config: &ModelConfig) -> Result<Box<dyn Encoder>
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph)?),
         Graph::Bart(graph) => Box::new(Bart::load(loader, graph)?),
         Graph::DebertaV2(graph) => Box::new(DebertaV2::load(loader, graph)?),
+        Graph::MobileBert(graph) => Box::new(MobileBert::load(loader, graph)?),
+        Graph::ModernBert(graph) => Box::new(ModernBert::load(loader, graph)?),
     })
 }
 

@@ -35,6 +35,11 @@ impl<'a> Loader<'a> {
         })
     }
 
+    /// Does without a module that the checkpoint may hold.
+    pub(super) fn leave(&self, module: &str) {
+        self.checkpoint.leave(module);
+    }
+
     /// Element type of activations.
     pub(super) fn dtype(&self) -> Dtype {
         self.dtype
@@ -123,7 +128,7 @@ impl<'a> Loader<'a> {
 
     /// A layer norm with bias.
     pub(super) fn norm(&self, module: &str, width: usize, epsilon: f32) -> Result<Norm, BackendError> {
-        self.norm_of(&NormName { module: module.to_owned(), epsilon, bias: true }, width)
+        self.norm_of(&NormName { module: module.to_owned(), epsilon: Some(epsilon), bias: true }, width)
     }
 
     /// A layer norm.

@@ -7,6 +7,8 @@ mod bert;
 mod deberta_v2;
 mod distilbert;
 mod electra;
+mod mobilebert;
+mod modernbert;
 mod mpnet;
 mod roberta;
 
@@ -84,6 +86,8 @@ pub static ALL: &[&Architecture] = &[
     &deberta_v2::DEBERTA_V2,
     &distilbert::DISTILBERT,
     &electra::ELECTRA,
+    &mobilebert::MOBILEBERT,
+    &modernbert::MODERNBERT,
     &mpnet::MPNET,
     &roberta::ROBERTA,
     &roberta::XLM_ROBERTA,
@@ -172,7 +176,7 @@ fn check_sizes(
     if let Some((key, _)) = all().find(|(_, size)| *size == 0) {
         return Err(ConfigError::Inconsistent(format!("`{key}` is 0")));
     }
-    let listed = |key: &str| key.contains("layers") || key.contains("group");
+    let listed = |key: &str| ["layers", "group", "networks"].iter().any(|part| key.contains(part));
     if let Some((key, size)) = all().find(|(key, size)| listed(key) && *size > MOST_LAYERS) {
         return Err(ConfigError::Inconsistent(format!("`{key}` is {size}, more than {MOST_LAYERS}")));
     }

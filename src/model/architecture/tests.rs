@@ -40,6 +40,11 @@ fn names_of_every_age() {
         ("deberta-v2", "encoder.conv.LayerNorm.gamma", "deberta.encoder.conv.LayerNorm.weight"),
         ("deberta-v2", "deberta.embeddings.embed_proj.weight", "deberta.embeddings.embed_proj.weight"),
         ("deberta-v2", "pooler.dense.bias", "pooler.dense.bias"),
+        ("mobilebert", "embeddings.LayerNorm.weight", "mobilebert.embeddings.LayerNorm.weight"),
+        ("mobilebert", "mobilebert.pooler.dense.bias", "mobilebert.pooler.dense.bias"),
+        ("modernbert", "layers.0.attn.Wqkv.weight", "model.layers.0.attn.Wqkv.weight"),
+        ("modernbert", "model.final_norm.weight", "model.final_norm.weight"),
+        ("modernbert", "head.dense.weight", "head.dense.weight"),
         ("mpnet", "encoder.relative_attention_bias.weight", "mpnet.encoder.relative_attention_bias.weight"),
         ("bart", "shared.weight", "model.shared.weight"),
         ("bart", "decoder.layers.0.fc1.bias", "model.decoder.layers.0.fc1.bias"),
@@ -57,6 +62,8 @@ fn names_of_every_age() {
         ("deberta-v2", "mask_predictions.dense.weight"),
         ("deberta-v2", "cls.predictions.bias"),
         ("deberta-v2", "deberta.embeddings.position_ids"),
+        ("mobilebert", "cls.predictions.dense.weight"),
+        ("modernbert", "decoder.bias"),
         ("bart", "lm_head.weight"),
         ("bart", "final_logits_bias"),
         ("bart", "model.encoder.version"),
@@ -146,6 +153,15 @@ fn deberta(entries: Value) -> Result<DebertaV2, String> {
     }
 }
 
+fn modernbert(keys: Value) -> Result<crate::model::modernbert::ModernBert, ConfigError> {
+    let mut config = json!({"model_type": "modernbert", "num_hidden_layers": 4, "local_attention": 129});
+    config.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+    match blueprint(&config)?.graph {
+        Graph::ModernBert(encoder) => Ok(encoder),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn options_of_deberta() {
     let v3 = deberta(json!({
@@ -196,4 +212,73 @@ fn what_deberta_has_no_graph_for() {
         let found = deberta(entries).unwrap_err();
         assert!(found.starts_with(message), "{found}");
     }
+}
+
+#[test]
+fn layers_of_modernbert_in_the_words_of_both_versions() {
+    let seen = |keys: Value| {
+        let layers = modernbert(keys).unwrap().layers.into_iter();
+        layers.map(|layer| (layer.reach, layer.theta)).collect::<Vec<_>>()
+    };
+    let (near, far) = ((Some(64), 10_000.0), (None, 160_000.0));
+    assert_eq!(seen(json!({})), [far, near, near, far]);
+    let four = json!({"global_attn_every_n_layers": 2, "global_rope_theta": 5.0, "local_rope_theta": 7.0});
+    assert_eq!(seen(four), [(None, 5.0), (Some(64), 7.0), (None, 5.0), (Some(64), 7.0)]);
+    assert_eq!(seen(json!({"local_rope_theta": null}))[1], (Some(64), 160_000.0));
+    let five = json!({
+        "global_attn_every_n_layers": 1,
+        "layer_types": ["sliding_attention", "full_attention", "full_attention", "full_attention"],
+        "rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 6}},
+    });
+    assert_eq!(seen(five), [near, (None, 6.0), (None, 6.0), (None, 6.0)]);
+    let names: Vec<_> = modernbert(json!({})).unwrap().layers;
+    assert!(names[0].attention_norm.is_none() && names[1].attention_norm.is_some());
+}
+
+#[test]
+fn what_modernbert_does_not_do_is_refused() {
+    let rope = |kind: Value| json!({"rope_parameters": {"full_attention": kind}});
+    for (keys, words) in [
+        (json!({"classifier_pooling": "max"}), "`classifier_pooling` is \"max\""),
+        (json!({"layer_types": ["full_attention"]}), "`layer_types` has 1 entries"),
+        (
+            json!({"layer_types": ["full_attention", "chunked_attention", "x", "y"]}),
+            "`layer_types[1]` is \"chunked_attention\"",
+        ),
+        (rope(json!({"rope_type": "yarn"})), "`rope_parameters.full_attention.rope_type` is \"yarn\""),
+        (rope(json!({"rope_theta": 0})), "`rope_parameters.full_attention.rope_theta` is no positive number"),
+        (json!({"rope_parameters": {"rope_theta": 3.0}}), "`rope_parameters.rope_theta` is 3.0"),
+        (json!({"local_rope_theta": "x"}), "`local_rope_theta` is no positive number"),
+        (json!({"rope_scaling": {"factor": 2}}), "`rope_scaling` is {\"factor\":2}"),
+        (json!({"sliding_window": 65}), "`sliding_window` is 65"),
+        (json!({"head_dim": 32}), "`head_dim` is 32"),
+        (json!({"hidden_size": 15, "num_attention_heads": 5}), "`hidden_size` 15 and"),
+        (json!({"num_hidden_layers": 5000}), "`num_hidden_layers` is 5000"),
+    ] {
+        let error = modernbert(keys).unwrap_err().to_string();
+        assert!(error.starts_with(words), "{error}");
+    }
+}
+
+#[test]
+fn what_mobilebert_does_not_do_is_refused() {
+    let with = |keys: Value| {
+        let mut config = json!({"model_type": "mobilebert"});
+        config.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        blueprint(&config)
+    };
+    for (keys, words) in [
+        (json!({"normalization_type": "rms"}), "`normalization_type` is \"rms\""),
+        (json!({"num_feedforward_networks": 0}), "`num_feedforward_networks` is 0"),
+        (json!({"num_feedforward_networks": 5000}), "`num_feedforward_networks` is 5000"),
+        (json!({"true_hidden_size": 512}), "`true_hidden_size` is 512"),
+        (json!({"key_query_shared_bottleneck": false}), "`key_query_shared_bottleneck` is false"),
+        (json!({"intra_bottleneck_size": 130}), "`intra_bottleneck_size` 130 is not divisible"),
+    ] {
+        let error = with(keys).unwrap_err().to_string();
+        assert!(error.starts_with(words), "{error}");
+    }
+    let plain = with(json!({"classifier_activation": false})).unwrap();
+    assert_eq!(plain.classifier.layers.len(), 1);
+    with(json!({"true_hidden_size": 128, "use_bottleneck_attention": true})).unwrap();
 }
