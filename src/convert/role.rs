@@ -72,6 +72,8 @@ mod tests {
             ("bert.embeddings.position_embeddings.weight", 384, Err("position embeddings")),
             ("model.encoder.embed_positions.weight", 1024, Err("position embeddings")),
             ("deberta.encoder.rel_embeddings.weight", 768, Err("position embeddings")),
+            ("deberta.encoder.layer.0.attention.self.pos_key_proj.weight", 768, Ok(4)),
+            ("deberta.embeddings.embed_proj.weight", 512, Ok(4)),
             ("mpnet.encoder.relative_attention_bias.weight", 12, Err("position embeddings")),
             ("bert.embeddings.token_type_embeddings.weight", 384, Err("token-type embeddings")),
             ("bert.pooler.dense.weight", 384, Err("pooler")),

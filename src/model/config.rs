@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     architecture::{Architecture, Blueprint, Json, Limits},
     bart::Bart,
+    deberta_v2::DebertaV2,
     head::Classifier,
     pooling::Pooling,
     post_norm::PostNorm,
@@ -115,6 +116,8 @@ pub enum Graph {
     PostNorm(PostNorm),
     /// See [`Bart`].
     Bart(Bart),
+    /// See [`DebertaV2`].
+    DebertaV2(DebertaV2),
 }
 
 /// Weights packed by affine group quantization, as the artefact's `config.json` says.

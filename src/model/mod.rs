@@ -6,6 +6,7 @@ pub mod bart;
 pub mod batch;
 pub mod checkpoint;
 pub mod config;
+pub mod deberta_v2;
 pub mod head;
 pub mod inference;
 pub mod labels;

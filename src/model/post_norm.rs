@@ -37,7 +37,7 @@ pub struct Embeddings {
     /// What the rows of the word table are multiplied by.
     pub scale: f32,
     /// The position table and its rows.
-    pub positions: (String, usize),
+    pub positions: Option<(String, usize)>,
     /// The row of the first token's position.
     pub first_position: usize,
     /// The token-type table and its rows.
@@ -45,7 +45,16 @@ pub struct Embeddings {
     /// The layer norm.
     pub norm: String,
     /// The linear layer from `width` to the width of the states.
-    pub projection: Option<String>,
+    pub projection: Option<Projection>,
+}
+
+/// Where the way from the tables to the states lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Projection {
+    /// Before the norm, without bias.
+    BeforeNorm(String),
+    /// After the norm, with bias.
+    AfterNorm(String),
 }
 
 /// Modules of one layer.
@@ -100,7 +109,7 @@ impl Embeddings {
             width,
             words: (table("word"), words),
             scale: 1.0,
-            positions: (table("position"), positions),
+            positions: Some((table("position"), positions)),
             first_position: 0,
             types: Some((table("token_type"), types)),
             norm: format!("{path}.LayerNorm"),

@@ -14,25 +14,40 @@ use super::{
     work::note_attention,
 };
 
-/// `softmax(Q·Kᵀ/√d)·V` on packed projections. As an operation on one tensor `[tokens, 3·hidden]` it takes
+/// `softmax(scale·Q·Kᵀ)·V` on packed projections. As an operation on one tensor `[tokens, 3·hidden]` it takes
 /// queries, keys and values side by side; on two, queries `[tokens, hidden]` and keys with values.
 pub(super) struct Attention<'a> {
     /// The rows as ranges of tokens.
     pub(super) rows: &'a [Range<usize>],
     pub(super) heads: usize,
+    /// What the products are multiplied by.
+    pub(super) scale: f32,
     /// What is done to the scores before the softmax.
     pub(super) change: Option<&'a dyn Change>,
 }
 
+/// What the products of vectors of `hidden / heads` elements are multiplied by as a rule.
+pub(super) fn usual_scale(hidden: usize, heads: usize) -> f32 {
+    1.0 / ((hidden / heads) as f32).sqrt()
+}
+
 /// Changes the scores of a few queries of one head before the softmax, such as by a bias.
 pub(super) trait Change: Sync {
+    /// How many products of the size of the scores this does by itself.
+    fn products(&self) -> u64 {
+        0
+    }
+
+    /// Called once for each head of a row, before its scores: `room` is handed to [`Change::change`].
+    fn prepare(&self, _head: &Head<'_>, _room: &mut Vec<f32>) {}
+
     /// `scores[query · stride + key]` are finite and must stay so.
-    fn change(&self, place: &Place, scores: &mut [f32]);
+    fn change(&self, place: &Place<'_>, scores: &mut [f32]);
 }
 
 /// Which queries of which head of a row.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct Place<'a> {
     pub(super) head: usize,
     /// The first query, and how many there are.
     pub(super) queries: Range<usize>,
@@ -40,6 +55,8 @@ pub(super) struct Place {
     pub(super) keys: usize,
     /// From the scores of one query to those of the next.
     pub(super) stride: usize,
+    /// What [`Change::prepare`] has left.
+    pub(super) room: &'a [f32],
 }
 
 impl CustomOp1 for Attention<'_> {
@@ -80,7 +97,8 @@ impl Attention<'_> {
     /// `[tokens, hidden]` from queries, keys and values.
     fn run(&self, parts: [Part<'_>; 3], hidden: usize) -> (CpuStorage, Shape) {
         let tokens = parts[0].values.len() / parts[0].stride;
-        note_attention(self.rows.iter().map(ExactSizeIterator::len), hidden);
+        let products = 2 + self.change.map_or(0, Change::products);
+        note_attention(self.rows.iter().map(ExactSizeIterator::len), hidden, products);
         let mut output = Vec::with_capacity(tokens * hidden);
         let shared = Shared::new(&mut output.spare_capacity_mut()[..tokens * hidden], hidden);
         let (kernel, heads) = (Kernel::of_this_cpu(), self.heads);
@@ -91,9 +109,8 @@ impl Attention<'_> {
             .with_min_len(together.clamp(1, heads.div_ceil(2)))
             .for_each_init(Scratch::default, |scratch, task| {
                 let (row, head) = (self.rows[task / heads].clone(), task % heads);
-                let change = self.change;
-                Head { kernel: &kernel, parts: &parts, size: hidden / heads, row, head, change }
-                    .run(scratch, &shared);
+                let (scale, change, size) = (self.scale, self.change, hidden / heads);
+                Head { kernel: &kernel, parts: &parts, size, row, head, scale, change }.run(scratch, &shared);
             });
         #[expect(unsafe_code, reason = "the rows and heads cover the output")]
         unsafe {
@@ -120,15 +137,19 @@ struct Scratch {
     values: Vec<f32>,
     scores: Vec<f32>,
     context: Vec<f32>,
+    room: Vec<f32>,
 }
 
 /// One head of one row.
-struct Head<'a> {
-    kernel: &'a Kernel,
+pub(super) struct Head<'a> {
+    pub(super) kernel: &'a Kernel,
     parts: &'a [Part<'a>; 3],
-    size: usize,
-    row: Range<usize>,
-    head: usize,
+    /// Elements of a vector.
+    pub(super) size: usize,
+    /// Its tokens.
+    pub(super) row: Range<usize>,
+    pub(super) head: usize,
+    scale: f32,
     change: Option<&'a dyn Change>,
 }
 
@@ -139,49 +160,68 @@ impl Head<'_> {
         &values[(self.row.start + token) * stride + start + self.head * self.size..][..self.size]
     }
 
+    /// The products of the queries (0) or keys (1) of a few tokens and the columns of `panels`, token after
+    /// token: `output[token · columns + column]`.
+    pub(super) fn times(&self, kind: usize, tokens: Range<usize>, panels: &[f32], output: &mut [f32]) {
+        let (width, columns) = (self.kernel.width, panels.len() / self.size);
+        let (first, _) = (self.vector(kind, tokens.start), self.vector(kind, tokens.end - 1));
+        let output = &mut output[..tokens.len() * columns];
+        for (index, panel) in panels.chunks_exact(width * self.size).enumerate() {
+            let tile = Tile {
+                rows: tokens.len(),
+                inner: self.size,
+                left: first.as_ptr(),
+                left_stride: self.parts[kind].stride,
+                right: panel.as_ptr(),
+                right_stride: width,
+                start: std::ptr::null(),
+                output: output[index * width..].as_mut_ptr(),
+                output_stride: columns,
+            };
+            #[expect(unsafe_code, reason = "the slices and `vector` have checked the bounds")]
+            unsafe {
+                self.kernel.run(tile);
+            }
+        }
+    }
+
     fn run(&self, scratch: &mut Scratch, output: &Shared<'_>) {
         let (length, size, width) = (self.row.len(), self.size, self.kernel.width);
         let (padded, wide) = (length.next_multiple_of(width), size.next_multiple_of(width));
         self.pack(scratch);
+        if let Some(change) = self.change {
+            change.prepare(self, &mut scratch.room);
+        }
         let step = length.div_ceil(length.div_ceil(self.kernel.rows));
         scratch.scores.resize(self.kernel.rows * padded, 0.0);
         scratch.context.resize(self.kernel.rows * wide, 0.0);
         for first in (0..length).step_by(step) {
             let rows = step.min(length - first);
-            let query = self.vector(0, first).as_ptr();
-            let _ = self.vector(0, first + rows - 1);
-            let tile = Tile {
-                rows,
-                inner: size,
-                left: query,
-                left_stride: self.parts[0].stride,
-                right: std::ptr::null(),
-                right_stride: width,
-                start: std::ptr::null(),
-                output: std::ptr::null_mut(),
-                output_stride: padded,
-            };
+            let queries = first..first + rows;
             let scores = &mut scratch.scores[..rows * padded];
-            for (panel, keys) in scratch.keys.chunks_exact(width * size).enumerate() {
-                let output = scores[panel * width..].as_mut_ptr();
-                #[expect(unsafe_code, reason = "the slices and `vector` have checked the bounds")]
-                unsafe {
-                    self.kernel.run(Tile { right: keys.as_ptr(), output, ..tile });
-                }
-            }
+            self.times(0, queries.clone(), &scratch.keys, scores);
             if let Some(change) = self.change {
-                let queries = first..first + rows;
-                change.change(&Place { head: self.head, queries, keys: length, stride: padded }, scores);
+                let room = &scratch.room;
+                change
+                    .change(&Place { head: self.head, queries, keys: length, stride: padded, room }, scores);
             }
             softmax(scores, length, padded);
             let context = &mut scratch.context[..rows * wide];
             for (panel, values) in scratch.values.chunks_exact(width * length).enumerate() {
-                let (left, right) = (scores.as_ptr(), values.as_ptr());
-                let output = context[panel * width..].as_mut_ptr();
-                let tile = Tile { inner: length, left, left_stride: padded, right, output, ..tile };
+                let tile = Tile {
+                    rows,
+                    inner: length,
+                    left: scores.as_ptr(),
+                    left_stride: padded,
+                    right: values.as_ptr(),
+                    right_stride: width,
+                    start: std::ptr::null(),
+                    output: context[panel * width..].as_mut_ptr(),
+                    output_stride: wide,
+                };
                 #[expect(unsafe_code, reason = "the slices have checked the bounds")]
                 unsafe {
-                    self.kernel.run(Tile { output_stride: wide, ..tile });
+                    self.kernel.run(tile);
                 }
             }
             for (token, values) in context.chunks_exact(wide).enumerate() {
@@ -197,14 +237,13 @@ impl Head<'_> {
     /// Keys, scaled, and values in panels for the kernel, filled up with zeros.
     fn pack(&self, scratch: &mut Scratch) {
         let (length, size, width) = (self.row.len(), self.size, self.kernel.width);
-        let scale = 1.0 / (size as f32).sqrt();
         scratch.keys.clear();
         scratch.keys.resize(length.next_multiple_of(width) * size, 0.0);
         for (panel, keys) in scratch.keys.chunks_exact_mut(width * size).enumerate() {
             for column in 0..width.min(length - panel * width) {
                 let key = self.vector(1, panel * width + column);
                 for (line, value) in keys.chunks_exact_mut(width).zip(key) {
-                    line[column] = value * scale;
+                    line[column] = value * self.scale;
                 }
             }
         }

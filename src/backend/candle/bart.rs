@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::{
     Encoder,
-    attention::{Attention, Change, Place},
+    attention::{Attention, Change, Place, usual_scale},
     embeddings::Embeddings,
     linear::{Linear, Norm},
     post_norm::{Layer, PostNorm},
@@ -26,6 +26,7 @@ pub(super) struct Bart {
     embeddings: Embeddings,
     layers: Vec<(Layer, Cross)>,
     heads: usize,
+    scale: f32,
     activation: Activation,
     start: u32,
 }
@@ -48,6 +49,7 @@ impl Bart {
             embeddings: Embeddings::with_words(loader, decoder, words)?,
             layers: layers.collect::<std::result::Result<_, BackendError>>()?,
             heads: decoder.heads,
+            scale: usual_scale(decoder.hidden_size, decoder.heads),
             activation: decoder.activation,
             start: *start,
         })
@@ -61,7 +63,8 @@ impl Encoder for Bart {
         let ids = shifted(self.start, rows.iter().map(|row| &batch.ids[row.clone()]));
         let mut x = self.embeddings.forward(&Batch { ids, ..batch.clone() })?;
         record(&mut trace, "decoder.embeddings", &x)?;
-        let causal = Attention { rows: &rows, heads: self.heads, change: Some(&NoneAfter) };
+        let causal =
+            Attention { rows: &rows, heads: self.heads, scale: self.scale, change: Some(&NoneAfter) };
         let cross = Attention { change: None, ..causal };
         for (index, (layer, others)) in self.layers.iter().enumerate() {
             x = layer.attend(&x, &causal)?;
@@ -107,7 +110,7 @@ impl Cross {
 struct NoneAfter;
 
 impl Change for NoneAfter {
-    fn change(&self, place: &Place, scores: &mut [f32]) {
+    fn change(&self, place: &Place<'_>, scores: &mut [f32]) {
         for (query, scores) in place.queries.clone().zip(scores.chunks_exact_mut(place.stride)) {
             scores[query + 1..place.keys].fill(-1e9);
         }

@@ -3,7 +3,7 @@
 use candle_core::{Device, Result, Tensor};
 
 use super::{
-    attention::Attention,
+    attention::{Attention, usual_scale},
     elementwise::{activate, layer_norm, softmax},
     linear::{Linear, Norm},
 };
@@ -49,6 +49,7 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
         (numbers(tokens * wide), numbers(tokens * length), numbers(tokens * hidden));
     let ones = vec![1.0; hidden];
     let (up_alone, x_alone, rows_alone) = (up.clone(), x.clone(), ranges.clone());
+    let scale = usual_scale(hidden, heads);
     // The results are dropped: only their making is timed, and making them cannot fail on these shapes.
     Ok(vec![
         ("gelu, one thread", Box::new(move || activate(&mut gelu, Activation::Gelu))),
@@ -58,7 +59,7 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
         (
             "attention",
             Box::new(move || {
-                drop(packed.apply_op1_no_bwd(&Attention { rows: &rows_alone, heads, change: None }))
+                drop(packed.apply_op1_no_bwd(&Attention { rows: &rows_alone, heads, scale, change: None }))
             }),
         ),
         (
@@ -68,6 +69,7 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
                     let context = projections.forward(&x)?.apply_op1_no_bwd(&Attention {
                         rows: &ranges,
                         heads,
+                        scale,
                         change: None,
                     })?;
                     let y = out.add_norm(&context, &x, &norm)?;

@@ -12,19 +12,23 @@ use crate::{
     backend::BackendError,
     model::{
         batch::Batch,
-        post_norm::{self, PostNorm},
+        head::Dense,
+        post_norm::{self, PostNorm, Projection},
     },
 };
 
 /// The tables, the norm of their sum, and the way to the width of the states.
 pub(super) struct Embeddings {
     pub(super) words: Tensor,
+    /// One row of zeros, as for `types`, where the architecture has none.
     positions: Tensor,
-    first_position: usize,
-    /// One row of zeros where the architecture has no token types.
+    /// The row of the first position, if there are any.
+    first_position: Option<usize>,
     types: Tensor,
     norm: Norm,
     projection: Option<Linear>,
+    /// Whether the norm comes after the projection.
+    norm_last: bool,
 }
 
 impl Embeddings {
@@ -43,30 +47,35 @@ impl Embeddings {
     ) -> std::result::Result<Self, BackendError> {
         let post_norm::Embeddings { width, positions, first_position, types, norm, projection, .. } =
             &encoder.embeddings;
-        let table = |(module, rows): &(String, usize)| loader.matrix(module, *rows, *width);
-        let types = match types {
-            Some(types) => table(types)?,
-            None => Tensor::from_vec(vec![0.0f32; *width], (1, *width), &Device::Cpu)?,
+        let (inner, outer) = (*width, encoder.hidden_size);
+        let table = |(module, rows): &(String, usize)| loader.matrix(module, *rows, inner);
+        let zeros = || Ok(Tensor::from_vec(vec![0.0f32; inner], (1, inner), &Device::Cpu)?);
+        let (norm_last, projection) = match projection {
+            Some(Projection::BeforeNorm(module)) => {
+                let dense = Dense { bias: false, ..Dense::new(module, inner, outer) };
+                (true, Some(loader.linear_of(&dense)?))
+            }
+            Some(Projection::AfterNorm(module)) => (false, Some(loader.linear(module, outer, inner)?)),
+            None => (false, None),
         };
-        let projection = projection
-            .as_ref()
-            .map(|module| loader.linear(module, encoder.hidden_size, *width))
-            .transpose()?;
         Ok(Self {
             words,
-            positions: table(positions)?,
-            first_position: *first_position,
-            types,
-            norm: loader.norm(norm, *width, encoder.epsilon)?,
+            positions: positions.as_ref().map_or_else(zeros, table)?,
+            first_position: positions.as_ref().map(|_| *first_position),
+            types: types.as_ref().map_or_else(zeros, table)?,
+            norm: loader.norm(norm, if norm_last { outer } else { inner }, encoder.epsilon)?,
             projection,
+            norm_last,
         })
     }
 
     /// States `[real tokens, hidden]`. The ids have been checked against the tables.
     pub(super) fn forward(&self, batch: &Batch) -> Result<Tensor> {
         let width = self.words.dim(1)?;
-        let first = self.first_position;
-        let positions: Vec<usize> = batch.ranges().flat_map(|range| first..first + range.len()).collect();
+        let positions: Vec<usize> = match self.first_position {
+            Some(first) => batch.ranges().flat_map(|range| first..first + range.len()).collect(),
+            None => vec![0; batch.tokens()],
+        };
         let tensors = [&self.words, &self.positions, &self.types, &self.norm.scale, &self.norm.shift];
         let states = with_slices(&tensors, |slices| {
             let row = |table: usize, index: usize| &slices[table][index * width..][..width];
@@ -82,14 +91,15 @@ impl Embeddings {
                         *value = word + position + kind;
                     }
                 }
-                layer_norm(part, slices[3], slices[4], self.norm.epsilon);
+                if !self.norm_last {
+                    layer_norm(part, slices[3], slices[4], self.norm.epsilon);
+                }
             });
             states
         })?;
         let states = Tensor::from_vec(states, (batch.tokens(), width), &Device::Cpu)?;
-        match &self.projection {
-            Some(projection) => projection.forward(&states),
-            None => Ok(states),
-        }
+        let Some(projection) = &self.projection else { return Ok(states) };
+        let states = projection.forward(&states)?;
+        if self.norm_last { self.norm.forward(&states) } else { Ok(states) }
     }
 }

@@ -7,6 +7,9 @@ mod attention;
 mod bart;
 #[doc(hidden)]
 pub mod cases;
+mod convolution;
+mod deberta_v2;
+mod disentangled;
 mod elementwise;
 mod embeddings;
 mod gemm;
@@ -22,7 +25,7 @@ mod work;
 
 use candle_core::Tensor;
 
-use self::{bart::Bart, head::Head, post_norm::PostNorm, weights::Loader, work::Work};
+use self::{bart::Bart, deberta_v2::DebertaV2, head::Head, post_norm::PostNorm, weights::Loader, work::Work};
 use super::{Backend, BackendError, Facts, Floor, LoadOptions, Trace, input, required_head};
 use crate::model::{
     architecture::Limits,
@@ -44,6 +47,7 @@ fn encoder(
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
         Graph::Bart(graph) => Box::new(Bart::load(loader, graph, config.limits.positions)?),
+        Graph::DebertaV2(graph) => Box::new(DebertaV2::load(loader, graph, config.limits.positions)?),
     })
 }
 

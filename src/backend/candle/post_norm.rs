@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::{
     Encoder,
-    attention::{Attention, Change, Place},
+    attention::{Attention, Change, Place, usual_scale},
     embeddings::Embeddings,
     linear::{Linear, Norm},
     record,
@@ -21,7 +21,7 @@ use crate::{
 
 /// A layer: self-attention, then a feed-forward half.
 pub(super) struct Layer {
-    query_key_value: Linear,
+    pub(super) query_key_value: Linear,
     attention_output: Linear,
     attention_norm: Norm,
     intermediate: Linear,
@@ -60,10 +60,11 @@ impl Layer {
 /// The encoder, without a head.
 pub(super) struct PostNorm {
     pub(super) embeddings: Embeddings,
-    weights: Vec<Layer>,
+    pub(super) weights: Vec<Layer>,
     layers: Vec<Vec<usize>>,
-    heads: usize,
-    activation: Activation,
+    pub(super) heads: usize,
+    scale: f32,
+    pub(super) activation: Activation,
     relative: Option<ByDistance>,
 }
 
@@ -80,6 +81,7 @@ impl PostNorm {
             weights: weights.collect::<std::result::Result<_, _>>()?,
             layers: config.layers.clone(),
             heads: config.heads,
+            scale: usual_scale(config.hidden_size, config.heads),
             activation: config.activation,
             relative: relative
                 .map(|bias| ByDistance::load(loader, bias, config.heads, positions))
@@ -92,7 +94,7 @@ impl Encoder for PostNorm {
     fn forward(&self, batch: &Batch, mut trace: Option<&mut Trace>) -> Result<Tensor> {
         let rows: Vec<_> = batch.ranges().collect();
         let change = self.relative.as_ref().map(|bias| bias as &dyn Change);
-        let attention = Attention { rows: &rows, heads: self.heads, change };
+        let attention = Attention { rows: &rows, heads: self.heads, scale: self.scale, change };
         let mut x = self.embeddings.forward(batch)?;
         record(&mut trace, "embeddings", &x)?;
         for (index, weights) in self.layers.iter().enumerate() {
@@ -128,7 +130,7 @@ impl ByDistance {
 }
 
 impl Change for ByDistance {
-    fn change(&self, place: &Place, scores: &mut [f32]) {
+    fn change(&self, place: &Place<'_>, scores: &mut [f32]) {
         for (query, scores) in place.queries.clone().zip(scores.chunks_exact_mut(place.stride)) {
             let biases = &self.biases[place.head][self.longest - 1 - query..][..place.keys];
             for (score, bias) in scores.iter_mut().zip(biases) {

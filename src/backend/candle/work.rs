@@ -34,11 +34,11 @@ pub(super) fn note_product(rows: usize, inputs: usize, outputs: usize) {
     }
 }
 
-/// Notes the two products of an attention with rows of these lengths.
-pub(super) fn note_attention(lengths: impl Iterator<Item = usize>, hidden: usize) {
+/// Notes so many products of an attention with rows of these lengths.
+pub(super) fn note_attention(lengths: impl Iterator<Item = usize>, hidden: usize, products: u64) {
     if LOGGING.load(Ordering::Relaxed) {
         let pairs: u64 = lengths.map(|length| (length * length) as u64).sum();
-        LOG.lock().unwrap_or_else(PoisonError::into_inner).attention += 4 * pairs * hidden as u64;
+        LOG.lock().unwrap_or_else(PoisonError::into_inner).attention += 2 * products * pairs * hidden as u64;
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
         let work = Work::of(|| {
             note_product(3, 4, 5);
             note_product(3, 4, 5);
-            note_attention([2, 3].into_iter(), 8);
+            note_attention([2, 3].into_iter(), 8, 2);
             Ok::<(), ()>(())
         });
         let work = work.unwrap();

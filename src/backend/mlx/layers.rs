@@ -116,13 +116,27 @@ pub(super) fn attention(
     heads: usize,
     mask: Option<Mask<'_>>,
 ) -> Result<Array, Exception> {
-    let [rows, length, hidden] = [0, 1, 2].map(|axis| query.shape()[axis]);
-    let (heads, size) = (heads as i32, hidden / heads as i32);
-    let split = |x: &Array| x.reshape(&[rows, length, heads, size])?.transpose_axes(&[0, 2, 1, 3]);
-    let (query, key, value) = (split(query)?, split(key)?, split(value)?);
-    let scale = 1.0 / (size as f32).sqrt();
-    let context = fast::scaled_dot_product_attention(&query, &key, &value, scale, mask, None)?;
-    context.transpose_axes(&[0, 2, 1, 3])?.reshape(&[rows, length, hidden])
+    let parts = [per_head(query, heads)?, per_head(key, heads)?, per_head(value, heads)?];
+    let scale = 1.0 / (parts[0].shape()[3] as f32).sqrt();
+    attend(&parts, scale, mask)
+}
+
+/// The vectors of each head, `[rows, heads, length, size]`, of `[rows, length, hidden]`.
+pub(super) fn per_head(x: &Array, heads: usize) -> Result<Array, Exception> {
+    let [rows, length, hidden] = [0, 1, 2].map(|axis| x.shape()[axis]);
+    let heads = heads as i32;
+    x.reshape(&[rows, length, heads, hidden / heads])?.transpose_axes(&[0, 2, 1, 3])
+}
+
+/// `softmax(scale·Q·Kᵀ)·V` of all heads, side by side.
+pub(super) fn attend(
+    [query, key, value]: &[Array; 3],
+    scale: f32,
+    mask: Option<Mask<'_>>,
+) -> Result<Array, Exception> {
+    let [rows, heads, length, size] = [0, 1, 2, 3].map(|axis| query.shape()[axis]);
+    let context = fast::scaled_dot_product_attention(query, key, value, scale, mask, None)?;
+    context.transpose_axes(&[0, 2, 1, 3])?.reshape(&[rows, length, heads * size])
 }
 
 /// An activation function.

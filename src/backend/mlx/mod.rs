@@ -3,6 +3,9 @@
 //! MLX is not thread-safe as mlx-rs binds it: one backend per process, used from one thread.
 
 mod bart;
+mod convolution;
+mod deberta_v2;
+mod disentangled;
 mod head;
 mod input;
 mod layers;
@@ -12,7 +15,9 @@ mod weights;
 
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
-use self::{bart::Bart, head::Head, input::Input, post_norm::PostNorm, weights::Loader};
+use self::{
+    bart::Bart, deberta_v2::DebertaV2, head::Head, input::Input, post_norm::PostNorm, weights::Loader,
+};
 use super::{Backend, BackendError, Facts, LoadOptions, Trace, input::check, required_head};
 use crate::model::{
     architecture::Limits,
@@ -31,6 +36,7 @@ fn encoder(loader: &Loader<'_>, config: &ModelConfig) -> Result<Box<dyn Encoder>
     Ok(match &config.graph {
         Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph)?),
         Graph::Bart(graph) => Box::new(Bart::load(loader, graph)?),
+        Graph::DebertaV2(graph) => Box::new(DebertaV2::load(loader, graph)?),
     })
 }
 

@@ -12,13 +12,14 @@ use crate::{
     backend::{BackendError, Trace},
     model::{
         activation::Activation,
-        post_norm::{self, LayerNames, PostNorm as Config, RelativeBias},
+        head::Dense,
+        post_norm::{self, LayerNames, PostNorm as Config, Projection, RelativeBias},
     },
 };
 
 /// A layer: self-attention, then a feed-forward half.
 pub(super) struct Layer {
-    query_key_value: Linear,
+    pub(super) query_key_value: Linear,
     attention_output: Linear,
     attention_norm: Norm,
     intermediate: Linear,
@@ -45,8 +46,12 @@ impl Layer {
 
     pub(super) fn attend(&self, x: &Array, heads: usize, mask: Option<Mask<'_>>) -> Result<Array, Exception> {
         let parts = self.query_key_value.forward(x)?.split_equal(3, -1)?;
-        let context = attention(&parts[0], &parts[1], &parts[2], heads, mask)?;
-        self.attention_norm.forward(&self.attention_output.forward(&context)?.add(x)?)
+        self.add(x, &attention(&parts[0], &parts[1], &parts[2], heads, mask)?)
+    }
+
+    /// What attention gives, projected, added and normed.
+    pub(super) fn add(&self, x: &Array, context: &Array) -> Result<Array, Exception> {
+        self.attention_norm.forward(&self.attention_output.forward(context)?.add(x)?)
     }
 
     pub(super) fn feed_forward(&self, x: &Array, activation: Activation) -> Result<Array, Exception> {
@@ -58,10 +63,10 @@ impl Layer {
 /// The encoder, without a head.
 pub(super) struct PostNorm {
     pub(super) embeddings: Embeddings,
-    weights: Vec<Layer>,
+    pub(super) weights: Vec<Layer>,
     layers: Vec<Vec<usize>>,
-    heads: usize,
-    activation: Activation,
+    pub(super) heads: usize,
+    pub(super) activation: Activation,
     relative: Option<ByDistance>,
 }
 
@@ -105,12 +110,14 @@ impl Encoder for PostNorm {
 /// The tables, the norm of their sum, and the way to the width of the states.
 pub(super) struct Embeddings {
     pub(super) words: Array,
-    positions: Array,
+    positions: Option<Array>,
     first_position: i32,
     places: PerLength,
     types: Option<Array>,
     norm: Norm,
     projection: Option<Linear>,
+    /// Whether the norm comes after the projection.
+    norm_last: bool,
 }
 
 impl Embeddings {
@@ -132,35 +139,48 @@ impl Embeddings {
     ) -> Result<Self, BackendError> {
         let post_norm::Embeddings { width, positions, first_position, types, norm, projection, .. } =
             &encoder.embeddings;
-        let table = |(module, rows): &(String, usize)| loader.table(module, *rows, *width);
-        let project = |module: &String| loader.linear(module, encoder.hidden_size, *width);
+        let (inner, outer) = (*width, encoder.hidden_size);
+        let table = |(module, rows): &(String, usize)| loader.table(module, *rows, inner);
+        let (norm_last, projection) = match projection {
+            Some(Projection::BeforeNorm(module)) => {
+                let dense = Dense { bias: false, ..Dense::new(module, inner, outer) };
+                (true, Some(loader.linear_of(&dense)?))
+            }
+            Some(Projection::AfterNorm(module)) => (false, Some(loader.linear(module, outer, inner)?)),
+            None => (false, None),
+        };
         Ok(Self {
             words,
-            positions: table(positions)?,
+            positions: positions.as_ref().map(table).transpose()?,
             first_position: *first_position as i32,
             places: PerLength::default(),
             types: types.as_ref().map(table).transpose()?,
-            norm: loader.norm(norm, *width, encoder.epsilon)?,
-            projection: projection.as_ref().map(project).transpose()?,
+            norm: loader.norm(norm, if norm_last { outer } else { inner }, encoder.epsilon)?,
+            projection,
+            norm_last,
         })
     }
 
     /// States `[rows, length, hidden]` of these ids, which have the shape of the input's.
     pub(super) fn forward(&self, ids: &Array, input: &Input) -> Result<Array, Exception> {
-        let length = input.padded.length;
-        let places = self.places.get(length, || {
-            let rows: Vec<i32> = (0..length as i32).map(|row| self.first_position + row).collect();
-            self.positions.take_axis(Array::from_slice(&rows, &[length as i32]), 0)
-        })?;
-        let mut sum = self.words.take_axis(ids, 0)?;
+        let mut states = self.words.take_axis(ids, 0)?;
         if let Some(types) = &self.types {
-            sum = sum.add(types.take_axis(&input.type_ids, 0)?)?;
+            states = states.add(types.take_axis(&input.type_ids, 0)?)?;
         }
-        let states = self.norm.forward(&sum.add(&places)?)?;
-        match &self.projection {
-            Some(projection) => projection.forward(&states),
-            None => Ok(states),
+        if let Some(positions) = &self.positions {
+            let length = input.padded.length;
+            states = states.add(self.places.get(length, || {
+                let rows: Vec<i32> = (0..length as i32).map(|row| self.first_position + row).collect();
+                positions.take_axis(Array::from_slice(&rows, &[length as i32]), 0)
+            })?)?;
         }
+        if !self.norm_last {
+            states = self.norm.forward(&states)?;
+        }
+        if let Some(projection) = &self.projection {
+            states = projection.forward(&states)?;
+        }
+        if self.norm_last { self.norm.forward(&states) } else { Ok(states) }
     }
 }
 

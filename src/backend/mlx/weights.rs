@@ -82,6 +82,11 @@ impl<'a> Loader<'a> {
         Ok(table)
     }
 
+    /// The tensor `name`.
+    pub(super) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Array, BackendError> {
+        Ok(self.array(&self.checkpoint.floats(name, shape)?, shape)?)
+    }
+
     /// A linear layer with bias.
     pub(super) fn linear(&self, module: &str, outputs: usize, inputs: usize) -> Result<Linear, BackendError> {
         self.stacked(&[module], outputs, inputs)

@@ -7,7 +7,7 @@ use super::{Architecture, Blueprint, Json, bert::Keys, check_sizes, rename};
 use crate::model::{
     activation::Activation,
     config::{ConfigError, Graph},
-    post_norm::LayerNames,
+    post_norm::{LayerNames, Projection},
 };
 
 pub(super) static ALBERT: Architecture = Architecture {
@@ -66,7 +66,8 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
     check_sizes(&sizes, ("hidden_size", width), ("num_attention_heads", heads))?;
     let mut encoder = keys.encoder("albert");
     encoder.embeddings.width = own.embedding_size;
-    encoder.embeddings.projection = Some("albert.encoder.embedding_hidden_mapping_in".to_owned());
+    let mapping = "albert.encoder.embedding_hidden_mapping_in".to_owned();
+    encoder.embeddings.projection = Some(Projection::AfterNorm(mapping));
     encoder.weights = (0..groups).flat_map(|group| (0..inner).map(move |one| layer(group, one))).collect();
     // In floats, as `AlbertTransformer` does it: the layers need not be a multiple of the groups.
     let per_group = keys.num_hidden_layers as f64 / groups as f64;

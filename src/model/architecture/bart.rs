@@ -125,7 +125,7 @@ impl Keys {
                 width: self.d_model,
                 words: ("model.shared".to_owned(), self.vocab_size),
                 scale: if self.scale_embedding { (self.d_model as f32).sqrt() } else { 1.0 },
-                positions: (format!("{path}.embed_positions"), self.max_position_embeddings + OFFSET),
+                positions: Some((format!("{path}.embed_positions"), self.max_position_embeddings + OFFSET)),
                 first_position: OFFSET,
                 types: None,
                 norm: format!("{path}.layernorm_embedding"),

@@ -7,6 +7,7 @@ use super::{Architecture, Blueprint, Json, bert::Keys, rename};
 use crate::model::{
     activation::Activation,
     config::{ConfigError, Graph},
+    post_norm::Projection,
 };
 
 pub(super) static ELECTRA: Architecture = Architecture {
@@ -46,7 +47,8 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
     let mut encoder = keys.encoder("electra");
     encoder.embeddings.width = own.embedding_size;
     if own.embedding_size != own.hidden_size {
-        encoder.embeddings.projection = Some("electra.embeddings_project".to_owned());
+        let project = "electra.embeddings_project".to_owned();
+        encoder.embeddings.projection = Some(Projection::AfterNorm(project));
     }
     Ok(Blueprint {
         hidden_size: keys.hidden_size,

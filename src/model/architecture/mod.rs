@@ -4,6 +4,7 @@
 mod albert;
 mod bart;
 mod bert;
+mod deberta_v2;
 mod distilbert;
 mod electra;
 mod mpnet;
@@ -80,6 +81,7 @@ pub static ALL: &[&Architecture] = &[
     &bart::BART,
     &bert::BERT,
     &roberta::CAMEMBERT,
+    &deberta_v2::DEBERTA_V2,
     &distilbert::DISTILBERT,
     &electra::ELECTRA,
     &mpnet::MPNET,

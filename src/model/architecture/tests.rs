@@ -3,7 +3,11 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
-use crate::model::{head::Pick, post_norm::PostNorm};
+use crate::model::{
+    deberta_v2::{DebertaV2, Distances, Projections},
+    head::Pick,
+    post_norm::PostNorm,
+};
 
 fn blueprint(value: &Value) -> Result<Blueprint, ConfigError> {
     let architecture = Architecture::from_model_type(value["model_type"].as_str().unwrap())?;
@@ -33,6 +37,9 @@ fn names_of_every_age() {
         ("electra", "embeddings_project.bias", "electra.embeddings_project.bias"),
         ("distilbert", "transformer.layer.0.ffn.lin1.bias", "distilbert.transformer.layer.0.ffn.lin1.bias"),
         ("albert", "pooler.bias", "albert.pooler.bias"),
+        ("deberta-v2", "encoder.conv.LayerNorm.gamma", "deberta.encoder.conv.LayerNorm.weight"),
+        ("deberta-v2", "deberta.embeddings.embed_proj.weight", "deberta.embeddings.embed_proj.weight"),
+        ("deberta-v2", "pooler.dense.bias", "pooler.dense.bias"),
         ("mpnet", "encoder.relative_attention_bias.weight", "mpnet.encoder.relative_attention_bias.weight"),
         ("bart", "shared.weight", "model.shared.weight"),
         ("bart", "decoder.layers.0.fc1.bias", "model.decoder.layers.0.fc1.bias"),
@@ -46,6 +53,10 @@ fn names_of_every_age() {
         ("roberta", "lm_head.dense.weight"),
         ("electra", "discriminator_predictions.dense.weight"),
         ("albert", "predictions.bias"),
+        ("deberta-v2", "lm_predictions.lm_head.bias"),
+        ("deberta-v2", "mask_predictions.dense.weight"),
+        ("deberta-v2", "cls.predictions.bias"),
+        ("deberta-v2", "deberta.embeddings.position_ids"),
         ("bart", "lm_head.weight"),
         ("bart", "final_logits_bias"),
         ("bart", "model.encoder.version"),
@@ -92,7 +103,7 @@ fn halves_of_bart_differ() {
     assert_eq!((sizes(&graph.encoder), sizes(&graph.decoder)), ((2, 3, 7), (4, 2, 9)));
     assert_eq!((graph.cross.len(), graph.start, classifier.pick), (4, 6, Pick::Last(5)));
     assert_eq!((graph.encoder.embeddings.scale, limits.positions), (12.0f32.sqrt(), 1024));
-    assert_eq!(graph.encoder.embeddings.positions.1, 1026);
+    assert_eq!(graph.encoder.embeddings.positions.as_ref().unwrap().1, 1026);
 }
 
 #[test]
@@ -123,5 +134,66 @@ fn what_bart_is_not() {
     ] {
         let error = blueprint(&json!({"model_type": "bart", key: value})).unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}");
+    }
+}
+
+fn deberta(entries: Value) -> Result<DebertaV2, String> {
+    let mut value = json!({"model_type": "deberta-v2", "relative_attention": true});
+    value.as_object_mut().unwrap().extend(entries.as_object().unwrap().clone());
+    match blueprint(&value).map_err(|error| error.to_string())?.graph {
+        Graph::DebertaV2(encoder) => Ok(encoder),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn options_of_deberta() {
+    let v3 = deberta(json!({
+        "hidden_size": 768, "num_attention_heads": 12, "position_buckets": 256, "share_att_key": true,
+        "pos_att_type": "p2c|c2p", "norm_rel_ebd": "layer_norm", "position_biased_input": false,
+    }));
+    let v3 = v3.unwrap();
+    assert!((v3.scale - 1.0 / 192f32.sqrt()).abs() < 1e-9);
+    let relative = v3.relative.unwrap();
+    assert_eq!(relative.distances, Distances { span: 256, shared_from: Some(511) });
+    assert_eq!(
+        (relative.keys, relative.queries.unwrap()),
+        (Some(Projections::OfTokens), Projections::OfTokens)
+    );
+    assert!(v3.relative_norm.is_some() && v3.convolution.is_none());
+    assert!(v3.encoder.embeddings.positions.is_none() && v3.encoder.embeddings.types.is_none());
+    let own =
+        deberta(json!({"pos_att_type": ["p2c"], "max_relative_positions": 7})).unwrap().relative.unwrap();
+    assert_eq!(own.distances, Distances { span: 7, shared_from: None });
+    assert!(own.keys.is_none() && matches!(own.queries, Some(Projections::Own(names)) if names.len() == 24));
+    let absolute = deberta(json!({"relative_attention": false, "pos_att_type": ["c2p"]})).unwrap();
+    assert!(absolute.relative.is_none() && (absolute.scale - 1.0 / 128f32.sqrt()).abs() < 1e-9);
+}
+
+#[test]
+fn what_deberta_has_no_graph_for() {
+    for (entries, message) in [
+        (json!({"pos_att_type": "c2p|p2p"}), "`pos_att_type` is \"c2p|p2p\", which is not implemented"),
+        (json!({"pos_att_type": ["p2p"]}), "`pos_att_type` is [\"p2p\"], which is not implemented"),
+        (json!({"norm_rel_ebd": "batch_norm"}), "`norm_rel_ebd` is \"batch_norm\", which is not implemented"),
+        (json!({"conv_kernel_size": 4}), "`conv_kernel_size` is 4, which is not implemented"),
+        (json!({"conv_groups": 5}), "`hidden_size` 1536 is not divisible by `conv_groups` 5"),
+        (json!({"pooler_hidden_size": 8}), "`pooler_hidden_size` is 8, which is not implemented"),
+        (json!({"attention_head_size": 8}), "`attention_head_size` is 8, which is not implemented"),
+        (
+            json!({"position_buckets": 1}),
+            "`position_buckets` 1 cannot share out `max_relative_positions` 512",
+        ),
+        (
+            json!({"max_position_embeddings": 1u64 << 60}),
+            "`max_position_embeddings` is 1152921504606846976, more than 1048576",
+        ),
+        (
+            json!({"position_buckets": 64, "max_relative_positions": 33}),
+            "`position_buckets` 64 cannot share out `max_relative_positions` 33",
+        ),
+    ] {
+        let found = deberta(entries).unwrap_err();
+        assert!(found.starts_with(message), "{found}");
     }
 }
