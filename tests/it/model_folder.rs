@@ -18,22 +18,26 @@ pub(crate) struct Tensor {
 /// A model folder that is deleted when dropped.
 pub(crate) struct ModelFolder(tempfile::TempDir);
 
+/// Copies what lies in a folder and in the folders below.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
+}
+
 impl ModelFolder {
     /// Copies a golden model, such as `bert/classifier-odd`, and gives it a tokenizer.
     pub(crate) fn of(place: &str) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(place);
         let folder = Self(tempfile::tempdir().unwrap());
-        for name in [
-            "config.json",
-            "model.safetensors",
-            "modules.json",
-            "sentence_bert_config.json",
-            "1_Pooling/config.json",
-        ] {
-            if let Ok(bytes) = std::fs::read(source.join(name)) {
-                folder.write(name, &bytes);
-            }
-        }
+        copy(&source, folder.path());
+        folder.remove("golden.json");
         folder.write_tokenizer(5);
         folder
     }
