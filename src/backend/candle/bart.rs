@@ -1,5 +1,7 @@
 //! An encoder with a decoder behind it, on candle tensors.
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor};
 
 use super::{
@@ -112,7 +114,11 @@ struct NoneAfter;
 impl Change for NoneAfter {
     fn change(&self, place: &Place<'_>, scores: &mut [f32]) {
         for (query, scores) in place.queries.clone().zip(scores.chunks_exact_mut(place.stride)) {
-            scores[query + 1..place.keys].fill(-1e9);
+            scores[query + 1..place.seen.end].fill(-1e9);
         }
+    }
+
+    fn seen(&self, queries: &Range<usize>, _length: usize) -> Range<usize> {
+        0..queries.end
     }
 }
