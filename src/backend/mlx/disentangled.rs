@@ -76,18 +76,14 @@ impl Disentangled {
 
     /// The places for rows of `length` tokens.
     pub(super) fn places(&self, length: usize) -> Result<Places, Exception> {
-        // Those of longer rows begin with them, so that a few arrays are enough for all lengths.
-        let longer = length.next_power_of_two();
-        let all = self.all_places.get(longer, || {
-            let by_distance = self.distances.by_distance(longer);
-            let row = |query: usize| by_distance[query..][..longer].iter().rev();
-            let places: Vec<i32> = (0..longer).flat_map(row).map(|place| *place as i32).collect();
-            Ok(Array::from_slice(&places, &[longer as i32, longer as i32]))
+        let pairs = self.all_places.corner(length, |length| {
+            let by_distance = self.distances.by_distance(length);
+            let row = |query: usize| by_distance[query..][..length].iter().rev();
+            let places: Vec<i32> = (0..length).flat_map(row).map(|place| *place as i32).collect();
+            Ok(Array::from_slice(&places, &[length as i32, length as i32]))
         })?;
         let far = length as i64 - 1;
         let reached = self.distances.row(-far) as i32..self.distances.row(far) as i32 + 1;
-        let (length, stream) = (length as i32, Stream::thread_local_or_default());
-        let pairs = all.try_index_device((..length, ..length), stream)?;
         let pairs = pairs.subtract(Array::from_int(reached.start))?.expand_dims_axes(&[0, 1])?;
         Ok(Places { pairs, reached })
     }

@@ -2,7 +2,11 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use mlx_rs::{Array, Dtype, error::Exception};
+use mlx_rs::{
+    Array, Dtype, Stream,
+    error::Exception,
+    ops::indexing::{Ellipsis, TryIndexOp},
+};
 
 use crate::{
     backend::Trace,
@@ -92,5 +96,18 @@ impl PerLength {
         array.eval()?;
         self.arrays.borrow_mut().insert(length, array.clone());
         Ok(array)
+    }
+
+    /// As [`PerLength::get`] for an array `[…, length, length]` with which those of longer rows begin: one for
+    /// each power of two is enough, and rows of every length do not fill the memory.
+    pub(super) fn corner(
+        &self,
+        length: usize,
+        make: impl FnOnce(usize) -> Result<Array, Exception>,
+    ) -> Result<Array, Exception> {
+        let longer = length.next_power_of_two();
+        let all = self.get(longer, || make(longer))?;
+        let length = length as i32;
+        all.try_index_device((Ellipsis, ..length, ..length), Stream::thread_local_or_default())
     }
 }

@@ -1,6 +1,6 @@
 //! The post-norm encoder as an MLX graph, padded to the longest row of a batch.
 
-use mlx_rs::{Array, error::Exception};
+use mlx_rs::{Array, Stream, error::Exception, ops::indexing::TryIndexOp};
 
 use super::{
     Encoder,
@@ -112,7 +112,6 @@ pub(super) struct Embeddings {
     pub(super) words: Array,
     positions: Option<Array>,
     first_position: i32,
-    places: PerLength,
     types: Option<Array>,
     norm: Norm,
     projection: Option<Linear>,
@@ -153,7 +152,6 @@ impl Embeddings {
             words,
             positions: positions.as_ref().map(table).transpose()?,
             first_position: *first_position as i32,
-            places: PerLength::default(),
             types: types.as_ref().map(table).transpose()?,
             norm: loader.norm(norm, if norm_last { outer } else { inner }, encoder.epsilon)?,
             projection,
@@ -168,11 +166,9 @@ impl Embeddings {
             states = states.add(types.take_axis(&input.type_ids, 0)?)?;
         }
         if let Some(positions) = &self.positions {
-            let length = input.padded.length;
-            states = states.add(self.places.get(length, || {
-                let rows: Vec<i32> = (0..length as i32).map(|row| self.first_position + row).collect();
-                positions.take_axis(Array::from_slice(&rows, &[length as i32]), 0)
-            })?)?;
+            let rows = self.first_position..self.first_position + input.padded.length as i32;
+            let stream = Stream::thread_local_or_default();
+            states = states.add(positions.try_index_device((rows, ..), stream)?)?;
         }
         if !self.norm_last {
             states = self.norm.forward(&states)?;
@@ -200,7 +196,7 @@ impl ByDistance {
 
     /// `[1, heads, length, length]`.
     fn biases(&self, length: usize) -> Result<Array, Exception> {
-        self.biases.get(length, || {
+        self.biases.corner(length, |length| {
             let by_distance = self.bias.by_distance(length);
             let row = |query: usize| by_distance[length - 1 - query..][..length].iter();
             let buckets: Vec<u32> = (0..length).flat_map(row).map(|bucket| *bucket as u32).collect();
