@@ -108,17 +108,14 @@ impl<'a> Arm<'a> {
         Ok(self.encode("warm-up", batch.clone(), observer)?.map(|answer| answer.ns))
     }
 
-    /// How near a batch comes to what its matrix products allow, where the backend knows.
-    pub(super) fn share(&mut self, batch: Batch, observer: &mut dyn Observer) -> Result<Option<Share>, Stop> {
-        if !self.works() {
-            return Ok(None);
+    /// How near a batch comes to what its matrix products allow, where the backend knows. No measurement, so
+    /// nothing is recorded if it fails.
+    pub(super) fn share(&mut self, batch: Batch) -> Result<Option<Share>, Stop> {
+        match self.request(&Request::Share { batch }) {
+            Ok(Response::Share(share)) => Ok(share),
+            Err(WorkerError::Cancelled) => Err(Stop),
+            _ => Ok(None),
         }
-        let error = match self.request(&Request::Share { batch }) {
-            Ok(Response::Share(share)) => return Ok(share),
-            Ok(other) => unexpected(&other),
-            Err(error) => error,
-        };
-        self.fail("warm-up", &error, observer).map(|()| None)
     }
 
     pub(super) fn latency_block(

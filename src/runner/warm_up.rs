@@ -6,8 +6,6 @@ use crate::{
     cell::Cell,
     event::{Event, Observer},
     model::batch::Batch,
-    text::milliseconds,
-    worker::protocol::Share,
 };
 
 /// Calls after which an arm counts as warm whatever its times say.
@@ -42,35 +40,6 @@ pub(super) fn warm_up(
     Ok(())
 }
 
-/// Says so where the baseline needs more than twice what its own matrix products take: every candidate
-/// looks fast beside a slow baseline.
-pub(super) fn slow_baseline(
-    cell: &Cell,
-    batches: &[Vec<usize>],
-    arms: &mut [Arm<'_>],
-    observer: &mut dyn Observer,
-) -> Result<Option<String>, Stop> {
-    let (Some(arm), Some(middle)) = (arms.first_mut(), batches.get(batches.len() / 2)) else {
-        return Ok(None);
-    };
-    let batch = Batch::new(middle.iter().flat_map(|example| &cell.inputs[*example].rows));
-    let rows = batch.rows();
-    Ok(arm.share(batch, observer)?.and_then(|share| warning(&share, rows)))
-}
-
-fn warning(share: &Share, rows: usize) -> Option<String> {
-    let part = share.floor_ns as f64 / share.ns.max(1) as f64;
-    (part < 0.5).then(|| {
-        format!(
-            "the baseline reaches {:.0} % of what its matrix products allow ({:.1} ms for {rows} rows, of \
-             which the products take {:.1} ms); beside a slow baseline every candidate looks fast",
-            100.0 * part,
-            milliseconds(share.ns),
-            milliseconds(share.floor_ns)
-        )
-    })
-}
-
 fn until_stable(mut call: impl FnMut() -> Result<Option<u64>, Stop>) -> Result<(), Stop> {
     let mut times = Vec::new();
     while times.len() < MOST_CALLS && times.iter().sum::<u64>() < MOST_NS {
@@ -101,18 +70,6 @@ mod tests {
         };
         until_stable(call).unwrap();
         made
-    }
-
-    #[test]
-    fn a_slow_baseline_is_named() {
-        let share = |ns| Share { ns, floor_ns: 1_000_000, operations: 1, highest_rate: 1 };
-        assert_eq!(warning(&share(2_000_000), 32), None);
-        let text = warning(&share(4_000_000), 32).unwrap();
-        assert!(
-            text.starts_with(
-                "the baseline reaches 25 % of what its matrix products allow (4.0 ms for 32 rows"
-            )
-        );
     }
 
     #[test]
