@@ -1,5 +1,6 @@
 //! Measuring instruments.
 
+pub mod allocator;
 pub mod histogram;
 pub mod machine;
 pub mod memory;

@@ -1,6 +1,6 @@
 //! One arm at work: its process, and the part of the record it fills.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::reading::read;
 use crate::{
@@ -30,6 +30,8 @@ pub(super) struct Arm<'a> {
     plan: &'a ArmPlan,
     worker: Option<Box<dyn Worker>>,
     library: Option<String>,
+    /// How long the process took to start and load.
+    loading: Duration,
     record: ArmRecord,
 }
 
@@ -60,10 +62,11 @@ impl<'a> Arm<'a> {
             measured: vec![false; cell.inputs.len()],
             failure: None,
         };
-        Self { cell, plan, worker: None, library: None, record }
+        Self { cell, plan, worker: None, library: None, loading: Duration::ZERO, record }
     }
 
     pub(super) fn start(&mut self, launcher: &dyn Launcher, observer: &mut dyn Observer) -> Result<(), Stop> {
+        let start = Instant::now();
         match launcher.launch() {
             Ok(worker) => self.worker = Some(worker),
             Err(error) => return self.fail("launch", &error, observer),
@@ -72,14 +75,35 @@ impl<'a> Arm<'a> {
             Ok(Response::Loaded(Loaded { device, execution, library, before, after })) => {
                 self.record.device = device;
                 self.record.execution = execution;
-                self.record.memory.before_load = before;
-                self.record.memory.after_load = after;
+                if self.record.memory.after_load == 0 {
+                    self.record.memory.before_load = before;
+                    self.record.memory.after_load = after;
+                }
+                self.loading = start.elapsed();
                 self.library = Some(format!("{}: {library}", self.record.backend));
                 Ok(())
             }
             Ok(other) => self.fail("load", &unexpected(&other), observer),
             Err(error) => self.fail("load", &error, observer),
         }
+    }
+
+    /// Goes on in a new process. Where the pages of a process lie makes two processes of one program differ by
+    /// a percent or so, which no number of blocks in one process can show.
+    pub(super) fn renew(&mut self, launcher: &dyn Launcher, observer: &mut dyn Observer) -> Result<(), Stop> {
+        // None is started for an arm that has failed.
+        match self.worker.take() {
+            Some(old) => {
+                drop(old);
+                self.start(launcher, observer)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a new process costs little beside the work done so far.
+    pub(super) fn renews_quickly(&self) -> bool {
+        self.loading.as_secs_f64() < 0.1 * self.throughput_s()
     }
 
     /// Whether the arm has not failed.
@@ -217,8 +241,9 @@ impl<'a> Arm<'a> {
         match self.request(&Request::Memory) {
             Ok(Response::Memory { current, peak, backend_peak }) => {
                 self.record.memory.samples.push(current);
-                self.record.memory.peak = peak;
-                self.record.memory.backend_peak = backend_peak;
+                let memory = &mut self.record.memory;
+                memory.peak = memory.peak.max(peak);
+                memory.backend_peak = memory.backend_peak.max(backend_peak);
                 Ok(())
             }
             Ok(other) => self.fail(phase, &unexpected(&other), observer),

@@ -68,7 +68,7 @@ fn measure(
     let batches = batches(&cell.inputs, cell.settings.batch_size as usize);
     warm_up::warm_up(cell, &batches, arms, observer)?;
     latency(cell, arms, observer)?;
-    throughput(cell, &batches, arms, observer)?;
+    throughput(cell, &batches, arms, launcher, observer)?;
     warnings.extend(baseline::slow(cell, &batches, arms)?);
     Ok(())
 }
@@ -92,6 +92,7 @@ fn throughput(
     cell: &Cell,
     batches: &[Vec<usize>],
     arms: &mut [Arm<'_>],
+    launcher: &dyn Launcher,
     observer: &mut dyn Observer,
 ) -> Result<(), Stop> {
     /// Beyond this many passes more of the same tells nothing new.
@@ -99,6 +100,12 @@ fn throughput(
     let mut rng = Rng::seeded(derive_seed(cell.seed, "throughput"));
     let mut number = 0;
     for pass in 0..MOST_PASSES {
+        if pass > 0 && arms.iter().all(Arm::renews_quickly) {
+            for index in schedule::order(pass, arms.len()) {
+                arms[index].renew(launcher, observer)?;
+            }
+            warm_up::warm_up(cell, batches, arms, observer)?;
+        }
         let blocks = schedule::throughput(batches.len(), &mut rng);
         let steps = batches.len() * arms.len();
         let task = if pass == 0 { "throughput and accuracy" } else { "throughput" };

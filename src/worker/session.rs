@@ -11,7 +11,7 @@ use super::protocol::{
 };
 use crate::{
     backend::{Backend, BackendError, LoadOptions, candle::CandleBackend, mock::MockBackend},
-    measure::memory::resident,
+    measure::{allocator, memory::resident},
     model::batch::Batch,
 };
 
@@ -36,7 +36,9 @@ fn answer(arm: &mut Option<Arm>, request: Request) -> Result<Response, String> {
     match request {
         Request::Load(spec) => {
             let before = resident().current;
+            allocator::keep_memory();
             let loaded = load(&spec).map_err(|error| described(&error))?;
+            allocator::give_back();
             let facts = match &loaded {
                 Arm::Real(backend) => backend.facts(),
                 Arm::Mock(backend) => backend.facts(),
