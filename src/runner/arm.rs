@@ -148,6 +148,7 @@ impl<'a> Arm<'a> {
         examples: &[usize],
         observer: &mut dyn Observer,
     ) -> Result<(), Stop> {
+        self.settle();
         for example in examples {
             let batch = Batch::new(self.cell.query(*example));
             let (item, tokens) = (*example as u32, batch.tokens() as u32);
@@ -165,6 +166,7 @@ impl<'a> Arm<'a> {
         scored: bool,
         observer: &mut dyn Observer,
     ) -> Result<(), Stop> {
+        self.settle();
         for item in items {
             let examples = &batches[*item];
             let batch = Batch::new(examples.iter().flat_map(|example| &self.cell.inputs[*example].rows));
@@ -193,6 +195,12 @@ impl<'a> Arm<'a> {
             let rows: Vec<&[f32]> = rows.by_ref().take(count).collect();
             let place = &mut self.record.outputs[example * width..(example + 1) * width];
             self.record.measured[*example] = rows.len() == count && read(self.cell.reading, &rows, place);
+        }
+    }
+
+    fn settle(&self) {
+        if self.works() && self.cell.effort.settle > Duration::ZERO {
+            std::thread::sleep(self.cell.effort.settle);
         }
     }
 

@@ -6,7 +6,7 @@ mod reading;
 mod schedule;
 mod warm_up;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use self::arm::{Arm, Stop};
 use crate::{
@@ -73,34 +73,13 @@ fn measure(
     Ok(())
 }
 
-/// Whose turn it is.
-struct Turn {
-    last: Option<usize>,
-    settle: Duration,
-}
-
-impl Turn {
-    fn new(cell: &Cell) -> Self {
-        Self { last: None, settle: cell.effort.settle }
-    }
-
-    /// Waits until the threads of the arm before are at rest.
-    fn pass_to(&mut self, index: usize) {
-        if self.last.replace(index) != Some(index) && self.settle > Duration::ZERO {
-            std::thread::sleep(self.settle);
-        }
-    }
-}
-
 fn latency(cell: &Cell, arms: &mut [Arm<'_>], observer: &mut dyn Observer) -> Result<(), Stop> {
     let mut rng = Rng::seeded(derive_seed(cell.seed, "latency"));
     let blocks = schedule::latency(cell.inputs.len(), cell.effort.latency_queries as usize, &mut rng);
     let steps = blocks.iter().map(Vec::len).sum::<usize>() * arms.len();
-    let mut turn = Turn::new(cell);
     observer.on_event(&Event::Started { task: "latency", steps: steps as u64 });
     for (number, block) in blocks.iter().enumerate() {
         for index in schedule::order(number, arms.len()) {
-            turn.pass_to(index);
             arms[index].latency_block(number as u32, block, observer)?;
             observer.on_event(&Event::Advanced { steps: block.len() as u64 });
         }
@@ -119,7 +98,7 @@ fn throughput(
     /// Beyond this many passes more of the same tells nothing new.
     const MOST_PASSES: usize = 20;
     let mut rng = Rng::seeded(derive_seed(cell.seed, "throughput"));
-    let (mut number, mut turn) = (0, Turn::new(cell));
+    let mut number = 0;
     for pass in 0..MOST_PASSES {
         if pass > 0 && arms.iter().all(Arm::renews_quickly) {
             for index in schedule::order(pass, arms.len()) {
@@ -133,7 +112,6 @@ fn throughput(
         observer.on_event(&Event::Started { task, steps: steps as u64 });
         for block in blocks {
             for index in schedule::order(number, arms.len()) {
-                turn.pass_to(index);
                 arms[index].throughput_block(number as u32, &block, batches, pass == 0, observer)?;
                 observer.on_event(&Event::Advanced { steps: block.len() as u64 });
             }
