@@ -297,7 +297,7 @@ pub struct Quantization {
     pub group_size: u32,
 }
 
-/// Resident memory of one worker process, in bytes.
+/// Resident memory of an arm's worker process, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
@@ -307,7 +307,7 @@ pub struct Memory {
     pub after_load: u64,
     /// Sampled after every block of work.
     pub samples: Vec<u64>,
-    /// Highest ever, as the operating system counts it.
+    /// Highest ever, as the operating system counts it; over all processes, where passes have their own.
     pub peak: u64,
     /// Highest of the backend's own allocator, where it has one.
     pub backend_peak: Option<u64>,
