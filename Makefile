@@ -21,11 +21,11 @@ fmt:
 	$(CARGO) fmt --all --check
 
 lint: mlx
-	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 
 # MLX is not thread-safe, hence one test at a time.
 check: mlx
-	$(CARGO) test --release --locked -- --test-threads=1
+	$(CARGO) test --release --locked --workspace -- --test-threads=1
 
 bench: mlx
 	$(CARGO) bench --locked

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use gatecheck::backend::candle::cases::{Sizes, cases};
+use gatecheck_candle::cases::{Sizes, cases};
 
 fn operations(criterion: &mut Criterion) {
     for (rows, length) in [(1, 32), (8, 64), (32, 128)] {

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use gatecheck::quant::{Affine, Float, cast, dequantize, quantize};
+use gatecheck_model::quant::{Affine, Float, cast, dequantize, quantize};
 
 /// Elements of a 4096 × 1024 matrix, larger than the caches.
 const ELEMENTS: usize = 1 << 22;

@@ -11,10 +11,10 @@ use anyhow::{Context, Result, bail};
 use candle_core::{Device, Module, Tensor};
 use candle_nn::{Linear, VarBuilder, linear};
 use candle_transformers::models::bert::{BertModel, Config, DTYPE};
-use gatecheck::{
-    backend::{Backend, LoadOptions, candle::CandleBackend, mlx::MlxBackend},
-    model::batch::{Batch, Encoded},
-};
+use gatecheck_backend::{Backend, LoadOptions};
+use gatecheck_candle::CandleBackend;
+use gatecheck_mlx::MlxBackend;
+use gatecheck_model::batch::{Batch, Encoded};
 use serde::Deserialize;
 
 /// Token ids and types of the rows of a batch.

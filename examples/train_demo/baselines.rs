@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::pair::Pair;
-use crate::rng::Rng;
+use crate::{pair::Pair, rng::Rng};
 
 /// What a baseline may look at.
 #[derive(Clone, Copy, PartialEq)]

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::config::{DATA_SEED, ROWS};
-use crate::grammar::{Generator, PHENOMENA, Split, compose};
-use crate::pair::{Label, Pair};
-use crate::rng::Rng;
+use crate::{
+    config::{DATA_SEED, ROWS},
+    grammar::{Generator, PHENOMENA, Split, compose},
+    pair::{Label, Pair},
+    rng::Rng,
+};
 
 /// The validation set: every phenomenon and label equally often, in a shuffled order, no pair twice.
 pub(crate) fn validation() -> Vec<Pair> {

@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
 
-use crate::config::{self, DATA_SEED};
-use crate::model::Bert;
-use crate::pair::{Label, Pair};
+use crate::{
+    config::{self, DATA_SEED},
+    model::Bert,
+    pair::{Label, Pair},
+};
 
 /// The validation set's place below the output folder.
 pub(crate) const DATASET: &str = "datasets/demo-nli";

@@ -7,8 +7,10 @@ use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
 use candle_nn::loss::cross_entropy;
 
-use crate::model::Bert;
-use crate::tokens::{self, Encoded};
+use crate::{
+    model::Bert,
+    tokens::{self, Encoded},
+};
 
 /// Steps longer than this are shortened to it.
 const CLIP: f64 = 1.0;

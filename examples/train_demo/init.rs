@@ -2,9 +2,11 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use crate::config::{HEADS, HIDDEN, LAYERS, POSITIONS};
-use crate::model::Affine;
-use crate::rng::Rng;
+use crate::{
+    config::{HEADS, HIDDEN, LAYERS, POSITIONS},
+    model::Affine,
+    rng::Rng,
+};
 
 /// Width of one head.
 const SIZE: usize = HIDDEN / HEADS;

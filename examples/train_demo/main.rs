@@ -32,8 +32,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Parser;
 
-use crate::dataset::Stream;
-use crate::model::Bert;
+use crate::{dataset::Stream, model::Bert};
 
 /// Pairs that the vocabulary and the baselines are made from.
 const SAMPLE: usize = 30_000;

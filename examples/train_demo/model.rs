@@ -2,10 +2,12 @@
 
 use candle_core::{Device, Result, Tensor, Var};
 
-use crate::config::{EPS, HEADS, HIDDEN, INTERMEDIATE, LAYERS, POSITIONS};
-use crate::init::{Lookup, Source};
-use crate::ops;
-use crate::pair::Label;
+use crate::{
+    config::{EPS, HEADS, HIDDEN, INTERMEDIATE, LAYERS, POSITIONS},
+    init::{Lookup, Source},
+    ops,
+    pair::Label,
+};
 
 /// Token ids of pairs padded to one length.
 pub(crate) struct Batch {

@@ -3,11 +3,13 @@
 use anyhow::Result;
 use tokenizers::Tokenizer;
 
-use crate::config::TRIPLES;
-use crate::dataset::Stream;
-use crate::gradient::Objective;
-use crate::rng::Rng;
-use crate::tokens::{self, Encoded};
+use crate::{
+    config::TRIPLES,
+    dataset::Stream,
+    gradient::Objective,
+    rng::Rng,
+    tokens::{self, Encoded},
+};
 
 /// Batches drawn together and sorted by length, so that little padding is computed.
 const BATCHES: usize = 16;

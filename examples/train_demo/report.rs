@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use tokenizers::Tokenizer;
 
-use crate::baselines::{View, accuracy as baseline};
-use crate::model::Bert;
-use crate::pair::Pair;
-use crate::tokens;
+use crate::{
+    baselines::{View, accuracy as baseline},
+    model::Bert,
+    pair::Pair,
+    tokens,
+};
 
 /// The validation set's size and its lengths in tokens.
 pub(crate) fn dataset(tokenizer: &Tokenizer, pairs: &[Pair]) -> Result<()> {

@@ -4,10 +4,12 @@ use anyhow::{Result, anyhow};
 use candle_core::{Device, Tensor};
 use tokenizers::Tokenizer;
 
-use crate::model::Batch;
-use crate::pair::Pair;
-use crate::rng::Rng;
-use crate::vocabulary::{FIRST_WORD, MASK};
+use crate::{
+    model::Batch,
+    pair::Pair,
+    rng::Rng,
+    vocabulary::{FIRST_WORD, MASK},
+};
 
 /// A pair's token ids and segments.
 pub(crate) struct Encoded {

@@ -6,14 +6,16 @@ use anyhow::{Result, anyhow};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use tokenizers::Tokenizer;
 
-use crate::config::{PEAK_RATE, RESTORING, WARMUP};
-use crate::dataset::Stream;
-use crate::gradient::{self, Objective};
-use crate::model::Bert;
-use crate::pair::Pair;
-use crate::pool;
-use crate::rng::Rng;
-use crate::tokens::{self, Encoded};
+use crate::{
+    config::{PEAK_RATE, RESTORING, WARMUP},
+    dataset::Stream,
+    gradient::{self, Objective},
+    model::Bert,
+    pair::Pair,
+    pool,
+    rng::Rng,
+    tokens::{self, Encoded},
+};
 
 /// Steps between two lines of progress.
 const REPORT: usize = 200;

@@ -1,6 +1,7 @@
 //! Errors on their way to the user: what happened, why, the way out, and the exit code.
 
-use crate::{gate::exit_code, text};
+use gatecheck_base::text;
+use gatecheck_judge::gate::exit_code;
 
 /// An error that ends the program.
 #[derive(Debug)]
@@ -23,12 +24,12 @@ impl CliError {
 
     /// The lines for standard error. Foreign text cannot play tricks on the terminal.
     pub(crate) fn lines(&self) -> String {
-        let mut text = format!("error: {}", crate::report::view::plain(&self.error.to_string()));
+        let mut text = format!("error: {}", gatecheck_judge::report::view::plain(&self.error.to_string()));
         for cause in self.error.chain().skip(1) {
-            text += &format!("\n  caused by: {}", crate::report::view::plain(&cause.to_string()));
+            text += &format!("\n  caused by: {}", gatecheck_judge::report::view::plain(&cause.to_string()));
         }
         if let Some(hint) = &self.hint {
-            let hint: Vec<_> = hint.lines().map(crate::report::view::plain).collect();
+            let hint: Vec<_> = hint.lines().map(gatecheck_judge::report::view::plain).collect();
             text += &format!("\n\nhint: {}", hint.join("\n"));
         }
         text
@@ -47,24 +48,24 @@ macro_rules! hinted {
 }
 
 hinted!(
-    crate::config::ConfigFileError,
-    crate::convert::ConvertError,
-    crate::dataset::DatasetError,
-    crate::hub::HubError,
-    crate::plan::PlanError,
-    crate::model::config::ConfigError,
-    crate::model::tokenizer::TokenizerError,
-    crate::model::weights::WeightError,
+    crate::app::config::ConfigFileError,
+    gatecheck_model::convert::ConvertError,
+    gatecheck_data::dataset::DatasetError,
+    gatecheck_data::hub::HubError,
+    crate::app::plan::PlanError,
+    gatecheck_model::config::ConfigError,
+    gatecheck_model::tokenizer::TokenizerError,
+    gatecheck_model::weights::WeightError,
 );
 
-impl From<crate::fs::FileError> for CliError {
-    fn from(error: crate::fs::FileError) -> Self {
+impl From<gatecheck_base::fs::FileError> for CliError {
+    fn from(error: gatecheck_base::fs::FileError) -> Self {
         Self { error: error.into(), hint: None, exit_code: exit_code::USAGE }
     }
 }
 
-impl From<crate::report::ReportError> for CliError {
-    fn from(error: crate::report::ReportError) -> Self {
+impl From<gatecheck_judge::report::ReportError> for CliError {
+    fn from(error: gatecheck_judge::report::ReportError) -> Self {
         Self { error: error.into(), hint: None, exit_code: exit_code::ERROR }
     }
 }

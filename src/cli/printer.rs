@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::event::{Event, Observer};
+use crate::app::event::{Event, Observer};
 
 /// Decides what is shown.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +100,7 @@ impl Observer for Progress {
             }
             Event::Finished => self.finish(),
             Event::Failed { arm, message } => {
-                self.line(&format!("arm `{arm}` failed: {}", crate::report::view::plain(message)));
+                self.line(&format!("arm `{arm}` failed: {}", gatecheck_judge::report::view::plain(message)));
             }
             Event::Note { text } => self.line(text),
         }

@@ -5,20 +5,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use gatecheck_base::text;
+use gatecheck_data::{
+    dataset::{self, Dataset, DatasetSpec},
+    hub::{DatasetFiles, Hub, HubSettings, Snapshot},
+};
+use gatecheck_model::tokenizer::Truncation;
+
 use super::{
     error::{CliError, unknown},
     printer::Printer,
 };
 use crate::{
-    config::{
+    app::config::{
         Config, DatasetEntry, ModelEntry,
         datasets::{PreprocessingEntry, Provider},
     },
-    dataset::{self, Dataset, DatasetSpec},
-    hub::{DatasetFiles, Hub, HubSettings, Snapshot},
-    model::tokenizer::Truncation,
-    plan::{ModelSource, zero_shot::ZeroShotSettings},
-    text,
+    app::plan::{ModelSource, zero_shot::ZeroShotSettings},
 };
 
 /// What the configuration says about a model's quantization and gates.

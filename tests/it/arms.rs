@@ -5,9 +5,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use gatecheck_backend::{Backend, BackendError, LoadOptions};
+use gatecheck_candle::CandleBackend;
 #[cfg(feature = "mlx")]
-use gatecheck::backend::mlx::{Execution, MlxBackend};
-use gatecheck::backend::{Backend, BackendError, LoadOptions, candle::CandleBackend};
+use gatecheck_mlx::{Execution, MlxBackend};
 
 static TURN: Mutex<()> = Mutex::new(());
 

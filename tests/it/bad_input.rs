@@ -1,7 +1,7 @@
 //! Batches that a model cannot run: refused by every arm with the same words. MLX itself would read
 //! beyond the end of its tables.
 
-use gatecheck::model::batch::Batch;
+use gatecheck_model::batch::Batch;
 
 use crate::{arms::Turn, golden::Golden};
 

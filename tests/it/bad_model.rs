@@ -1,11 +1,9 @@
 //! Model folders that cannot be used: every arm refuses them with the same words, and never panics.
 
-use gatecheck::{
+use gatecheck_model::{
+    config::ModelConfig,
     convert::{Recipe, plan},
-    model::{
-        config::ModelConfig,
-        tokenizer::{TextEncoder, TokenizerError, Truncation},
-    },
+    tokenizer::{TextEncoder, TokenizerError, Truncation},
 };
 use safetensors::Dtype;
 use serde_json::json;

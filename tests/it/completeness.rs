@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gatecheck::model::{
+use gatecheck_model::{
     architecture::{ALL, Architecture, Canonical},
     batch::Batch,
     weights::WeightStore,

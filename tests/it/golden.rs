@@ -2,12 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use gatecheck::{
-    backend::{Backend, Trace},
-    model::{
-        architecture::ALL,
-        batch::{Batch, Encoded},
-    },
+use gatecheck_backend::{Backend, Trace};
+use gatecheck_model::{
+    architecture::ALL,
+    batch::{Batch, Encoded},
 };
 
 use crate::{

@@ -101,7 +101,7 @@ fn send(request: Request, content: &[u8]) {
     let header = |name: &str, value: &str| Header::from_bytes(name, value).unwrap();
     let response = Response::from_data(&content[start..end])
         .with_status_code(206)
-        .with_header(header("ETag", &format!("\"{}\"", gatecheck::fs::sha256(content))))
+        .with_header(header("ETag", &format!("\"{}\"", gatecheck_base::fs::sha256(content))))
         .with_header(header("X-Repo-Commit", SHA))
         .with_header(header("Content-Range", &format!("bytes {start}-{}/{total}", end.max(1) - 1)));
     let _ = request.respond(response);

@@ -1,6 +1,7 @@
 //! On several threads MLX gets a batch in parts, each padded by itself and on a stream of its own.
 
-use gatecheck::{backend::Backend, model::batch::Batch};
+use gatecheck_backend::Backend;
+use gatecheck_model::batch::Batch;
 
 use crate::{
     arms::Turn,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gatecheck::model::weights::WeightStore;
+use gatecheck_model::weights::WeightStore;
 use safetensors::{Dtype, serialize_to_file, tensor::TensorView};
 use serde_json::{Value, json};
 

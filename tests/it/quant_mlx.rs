@@ -1,6 +1,6 @@
 //! The quantizer against MLX itself: every bit of words, scales, biases and decoded values.
 
-use gatecheck::quant::{Affine, Float, dequantize, quantize};
+use gatecheck_model::quant::{Affine, Float, dequantize, quantize};
 use half::{bf16, f16};
 use mlx_rs::{
     Array, ArrayElement, Device, Dtype,

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use gatecheck::{
-    backend::{
-        Backend, Trace,
-        mlx::{Execution, MlxBackend},
-    },
+use gatecheck_backend::{Backend, Trace};
+use gatecheck_mlx::{Execution, MlxBackend};
+use gatecheck_model::{
+    architecture::ALL,
     convert::{Recipe, Request, convert},
-    model::{architecture::ALL, weights::WeightStore},
     quant::Float,
+    weights::WeightStore,
 };
 use mlx_rs::Dtype;
 
@@ -137,7 +136,7 @@ fn a_quantized_batch_equals_its_rows() {
     for execution in [DEQUANTIZED, PACKED] {
         let mut backend = turn.mlx_as(&artefact, execution).unwrap();
         let batched = backend.encode(&golden.batch()).unwrap().concat();
-        let single = |row| backend.encode(&gatecheck::model::batch::Batch::new([row])).unwrap().remove(0);
+        let single = |row| backend.encode(&gatecheck_model::batch::Batch::new([row])).unwrap().remove(0);
         let singles: Vec<f32> = golden.rows.iter().flat_map(single).collect();
         assert!(Within::<SUMMATION>(&batched) == Within(&singles), "{execution:?}");
     }

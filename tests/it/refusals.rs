@@ -1,7 +1,8 @@
 //! What is wrong with models, datasets, configurations and command lines: told in words, with the way
 //! out where there is one, before anything is measured.
 
-use gatecheck::{model::architecture::ALL, text::list};
+use gatecheck_base::text::list;
+use gatecheck_model::architecture::ALL;
 use serde_json::{Value, json};
 
 use crate::{

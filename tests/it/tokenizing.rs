@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gatecheck::model::{
+use gatecheck_model::{
     batch::Encoded,
     config::ModelConfig,
     tokenizer::{TextEncoder, TokenizerError, Truncation},

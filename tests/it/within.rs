@@ -1,6 +1,6 @@
 //! Numbers that are equal up to a stated difference.
 
-use gatecheck::backend::Trace;
+use gatecheck_backend::Trace;
 
 /// Equal to other numbers when none of them is further away than `MICROS` millionths. NaN equals
 /// nothing.

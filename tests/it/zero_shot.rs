@@ -3,15 +3,13 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use gatecheck::{
-    cell::Effort,
-    dataset::{Dataset, Example, Gold, Task},
-    event::Silent,
-    model::tokenizer::Truncation,
-    plan::{ModelSource, Settings, arms::ArmKind, plan, zero_shot::ZeroShotSettings},
-    record::{Policy, RunRecord, SpeedOn},
-    worker::process::ProcessLauncher,
-};
+use gatecheck::app::cell::Effort;
+use gatecheck::app::event::Silent;
+use gatecheck::app::plan::{ModelSource, Settings, arms::ArmKind, plan, zero_shot::ZeroShotSettings};
+use gatecheck_backend::worker::process::ProcessLauncher;
+use gatecheck_data::dataset::{Dataset, Example, Gold, Task};
+use gatecheck_judge::record::{Policy, RunRecord, SpeedOn};
+use gatecheck_model::tokenizer::Truncation;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -124,7 +122,7 @@ fn measured(place: &Place, dataset: &Dataset, case: &Case) -> RunRecord {
     cell.effort = Effort { throughput_s: 0.0, settle: Duration::ZERO, ..cell.effort };
     let program = env!("CARGO_BIN_EXE_gatecheck").into();
     let launcher = ProcessLauncher { program, deadline: Duration::from_secs(60), cancel: Arc::default() };
-    gatecheck::runner::run(&cell, &launcher, &mut Silent)
+    gatecheck::app::runner::run(&cell, &launcher, &mut Silent)
 }
 
 #[test]
@@ -132,7 +130,7 @@ fn scores_are_those_of_the_pipeline_of_transformers() {
     let Golden { model_sha256, candidate_labels, texts, cases } = golden();
     let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo-nli/model.safetensors");
     assert_eq!(
-        gatecheck::fs::sha256_file(&weights).unwrap(),
+        gatecheck_base::fs::sha256_file(&weights).unwrap(),
         model_sha256,
         "the demo model changed; run tests/zero_shot/make_zero_shot.py again"
     );

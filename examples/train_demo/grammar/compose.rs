@@ -4,8 +4,10 @@ use super::generator::Generator;
 use super::lexicon::OPENINGS;
 use super::phrase::sentence;
 use super::{Draft, actions, arrangement, logic, measures, order, reports, states};
-use crate::pair::{Label, Pair};
-use crate::rng::Rng;
+use crate::{
+    pair::{Label, Pair},
+    rng::Rng,
+};
 
 /// Draws a claim and a hypothesis that stand in the given relation.
 type Phenomenon = fn(&mut Generator, Label) -> Draft;

@@ -3,20 +3,21 @@
 
 use std::path::{Path, PathBuf};
 
+use gatecheck_base::text::megabytes;
+use gatecheck_data::{
+    dataset::Task,
+    hub::{Hub, HubSettings},
+};
+use gatecheck_model::{config::ModelConfig, convert::Artefact};
 use serde::Serialize;
 
 use crate::{
-    cli::error::CliError,
-    config::{
+    app::config::{
         Config, DatasetEntry, ModelEntry, Place,
         datasets::{ColumnsEntry, Provider},
     },
-    convert::Artefact,
-    dataset::Task,
-    hub::{Hub, HubSettings},
-    model::config::ModelConfig,
-    plan::baseline_bytes,
-    text::megabytes,
+    app::plan::baseline_bytes,
+    cli::error::CliError,
 };
 
 /// A configured model.

@@ -1,17 +1,20 @@
 //! `convert`: a model to an MLX artefact.
 
+use gatecheck_base::text;
+use gatecheck_judge::gate::exit_code;
+use gatecheck_model::{
+    convert::{self, Outcome, Recipe, Request, SHARD_BYTES, Stage},
+    quant::Float,
+};
+
 use crate::{
+    app::plan::ModelSource,
     cli::{
         args::{ConvertArgs, QuantizationArgs},
         error::CliError,
         printer::{Printer, Progress},
         resolve::Resolver,
     },
-    convert::{self, Outcome, Recipe, Request, SHARD_BYTES, Stage},
-    gate::exit_code,
-    plan::ModelSource,
-    quant::Float,
-    text,
 };
 
 pub(crate) fn convert(args: &ConvertArgs, printer: Printer) -> Result<u8, CliError> {

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
+use gatecheck_base::fs::write_atomic;
+use gatecheck_data::dataset::{self, Dataset, DatasetSpec};
+
 use super::{
     report::with_gates,
     run::{Measuring, arms, policy},
 };
 use crate::{
+    app::plan::{ModelSource, Settings},
     cli::{args::DemoArgs, error::CliError, printer::Printer},
-    dataset::{self, Dataset, DatasetSpec},
-    fs::write_atomic,
-    plan::{ModelSource, Settings},
 };
 
 /// The name of model and dataset.

@@ -2,23 +2,24 @@
 
 use std::time::Duration;
 
-use super::demo::{unpack, validation};
-use crate::{
-    cli::{error::CliError, printer::Printer},
-    gate::exit_code,
+use gatecheck_backend::{
     measure::machine::{Machine, cores, load},
-    model::{
-        batch::Batch,
-        config::ModelConfig,
-        tokenizer::{TextEncoder, Truncation},
-    },
-    text,
     worker::{
         Launcher, WorkerError,
         process::ProcessLauncher,
         protocol::{BackendKind, Loaded, Request, Response, Share, WorkerSpec},
     },
 };
+use gatecheck_base::text;
+use gatecheck_judge::gate::exit_code;
+use gatecheck_model::{
+    batch::Batch,
+    config::ModelConfig,
+    tokenizer::{TextEncoder, Truncation},
+};
+
+use super::demo::{unpack, validation};
+use crate::cli::{error::CliError, printer::Printer};
 
 /// Rows that each arm answers.
 const ROWS: usize = 32;

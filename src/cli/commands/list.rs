@@ -1,17 +1,14 @@
 //! `models` and `datasets`: what is configured, what it needs, and what is here already.
 
+use gatecheck_judge::{gate::exit_code, report::view::plain};
 use serde::Serialize;
 
 use super::catalogue::{DatasetLine, ModelLine, Stored, dataset_lines, model_lines};
-use crate::{
-    cli::{
-        args::{ListArgs, ModelsArgs},
-        error::CliError,
-        printer::Printer,
-        resolve::Resolver,
-    },
-    gate::exit_code,
-    report::view::plain,
+use crate::cli::{
+    args::{ListArgs, ModelsArgs},
+    error::CliError,
+    printer::Printer,
+    resolve::Resolver,
 };
 
 /// What stands in an empty cell.

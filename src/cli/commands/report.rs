@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use crate::{
-    cli::{
-        args::{GateArgs, ReportArgs, SpeedOnArg},
-        error::CliError,
-        printer::Printer,
-    },
-    fs::{read_text, write_atomic},
+use gatecheck_base::fs::{read_text, write_atomic};
+use gatecheck_judge::{
     record::{OLDEST_VERSION, Policy, RunRecord, SCHEMA_VERSION, SpeedOn},
     report::{self, Format, Report},
+};
+
+use crate::cli::{
+    args::{GateArgs, ReportArgs, SpeedOnArg},
+    error::CliError,
+    printer::Printer,
 };
 
 /// The file that everything is rendered from.

@@ -10,24 +10,25 @@ use std::{
     time::Duration,
 };
 
+use gatecheck_backend::{measure::machine::cores, mock::MockScript, worker::process::ProcessLauncher};
+use gatecheck_base::fs::{check_writable, read_text, write_atomic};
+use gatecheck_data::dataset::Dataset;
+use gatecheck_judge::{
+    gate::{self, exit_code},
+    record::{Policy, RunRecord, SpeedOn},
+    report::Report,
+};
+
 use super::report::{RECORD, show, with_gates, write_reports};
 use crate::{
-    backend::mock::MockScript,
+    app::plan::{ModelSource, Settings, arms::ArmKind, plan, zero_shot::ZeroShotSettings},
+    app::runner,
     cli::{
         args::{MeasuringArgs, RunArgs},
         error::{CliError, unknown},
         printer::Printer,
         resolve::{ResolvedDataset, Resolver},
     },
-    dataset::Dataset,
-    fs::{check_writable, read_text, write_atomic},
-    gate::{self, exit_code},
-    measure::machine::cores,
-    plan::{ModelSource, Settings, arms::ArmKind, plan, zero_shot::ZeroShotSettings},
-    record::{Policy, RunRecord, SpeedOn},
-    report::Report,
-    runner,
-    worker::process::ProcessLauncher,
 };
 
 pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
@@ -81,7 +82,7 @@ fn resolved(
     for name in names {
         let mut found = resolver.dataset(name, args.data.as_deref(), args.split.as_deref())?;
         if let Some(limit) = args.limit {
-            crate::dataset::limit(&mut found.dataset, usize::try_from(limit).unwrap_or(usize::MAX));
+            gatecheck_data::dataset::limit(&mut found.dataset, usize::try_from(limit).unwrap_or(usize::MAX));
         }
         let out = out_folder(args.out.as_deref(), model, &found.dataset, names.len());
         if cells.iter().any(|(_, other)| *other == out) {
@@ -194,7 +195,7 @@ impl Measuring {
             may_convert: true,
             label_map: None,
             zero_shot: ZeroShotSettings::default(),
-            truncation: crate::model::tokenizer::Truncation::default(),
+            truncation: gatecheck_model::tokenizer::Truncation::default(),
             max_length: None,
             batch_size: *batch_size,
             threads: threads.unwrap_or_else(cores),
@@ -252,9 +253,9 @@ impl Measuring {
             if let Some(failure) = &arm.failure {
                 let what =
                     format!("error: arm `{}` failed in {}: {}", arm.name, failure.phase, failure.message);
-                self.printer.error(&crate::report::view::plain(&what));
+                self.printer.error(&gatecheck_judge::report::view::plain(&what));
                 for line in failure.stderr.lines() {
-                    self.printer.error(&format!("  | {}", crate::report::view::plain(line)));
+                    self.printer.error(&format!("  | {}", gatecheck_judge::report::view::plain(line)));
                 }
             }
         }

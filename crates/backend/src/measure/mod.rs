@@ -1,0 +1,5 @@
+//! Measuring instruments.
+
+pub mod allocator;
+pub mod machine;
+pub mod memory;

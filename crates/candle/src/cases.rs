@@ -1,0 +1,88 @@
+//! The operations of one encoder layer on made-up numbers, for the benchmark `operations`.
+
+use candle_core::{Device, Result, Tensor};
+use gatecheck_model::activation::Activation;
+
+use crate::{
+    attention::{Attention, usual_scale},
+    elementwise::{NormRow, activate, settle, softmax},
+    linear::{Linear, Norm},
+};
+
+/// Sizes of a case.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Rows of a batch, and tokens of each.
+    pub rows: usize,
+    /// Tokens per row.
+    pub length: usize,
+    /// Width of the states; the feed-forward part is four times as wide.
+    pub hidden: usize,
+    /// Attention heads.
+    pub heads: usize,
+}
+
+/// A name and what is to be timed. Runs on the rayon pool that it is called from.
+pub type Case = (&'static str, Box<dyn FnMut() + Send>);
+
+fn numbers(count: usize) -> Vec<f32> {
+    (0..count).map(|index| (index * 7919 % 1009) as f32 / 504.5 - 1.0).collect()
+}
+
+fn linear(outputs: usize, inputs: usize) -> Result<Linear> {
+    let small = numbers(outputs * inputs).iter().map(|value| value / inputs as f32).collect();
+    Linear::new(small, numbers(outputs), inputs)
+}
+
+/// All cases of a size.
+pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
+    let Sizes { rows, length, hidden, heads } = sizes;
+    let (tokens, wide) = (rows * length, 4 * hidden);
+    let ranges: Vec<_> = (0..rows).map(|row| row * length..(row + 1) * length).collect();
+    let x = Tensor::from_vec(numbers(tokens * hidden), (tokens, hidden), &Device::Cpu)?;
+    let vector = || Tensor::from_vec(numbers(hidden), hidden, &Device::Cpu);
+    let norm = Norm { scale: vector()?, shift: vector()?, epsilon: Some(1e-12) };
+    let projections = linear(3 * hidden, hidden)?;
+    let packed = projections.forward(&x)?;
+    let (out, up, down) = (linear(hidden, hidden)?, linear(wide, hidden)?, linear(hidden, wide)?);
+    let (mut gelu, mut soft, mut normed) =
+        (numbers(tokens * wide), numbers(tokens * length), numbers(tokens * hidden));
+    let ones = vec![1.0; hidden];
+    let (up_alone, x_alone, rows_alone) = (up.clone(), x.clone(), ranges.clone());
+    let scale = usual_scale(hidden, heads);
+    // The results are dropped: only their making is timed, and making them cannot fail on these shapes.
+    Ok(vec![
+        ("gelu, one thread", Box::new(move || activate(&mut gelu, Activation::Gelu))),
+        ("softmax, one thread", Box::new(move || softmax(&mut soft, length, length))),
+        (
+            "layer norm, one thread",
+            Box::new(move || {
+                let norm = NormRow { scale: &ones, shift: &ones, epsilon: Some(1e-12) };
+                settle(&mut normed, hidden, None, Some(norm));
+            }),
+        ),
+        ("linear with gelu", Box::new(move || drop(up_alone.activate(&x_alone, Activation::Gelu)))),
+        (
+            "attention",
+            Box::new(move || {
+                drop(packed.apply_op1_no_bwd(&Attention { rows: &rows_alone, heads, scale, change: None }))
+            }),
+        ),
+        (
+            "layer",
+            Box::new(move || {
+                let layer = || {
+                    let context = projections.forward(&x)?.apply_op1_no_bwd(&Attention {
+                        rows: &ranges,
+                        heads,
+                        scale,
+                        change: None,
+                    })?;
+                    let y = out.add_norm(&context, &x, &norm)?;
+                    down.add_norm(&up.activate(&y, Activation::Gelu)?, &y, &norm)
+                };
+                drop(layer());
+            }),
+        ),
+    ])
+}

@@ -1,0 +1,158 @@
+//! A linear layer with what follows it in one pass, as candle operations.
+
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Storage, Tensor};
+use gatecheck_model::activation::Activation;
+use rayon::prelude::*;
+
+use crate::{
+    elementwise::{NormRow, settle},
+    packed::pack,
+    product::{Finish, Turns, Weights, product},
+    tile::Kernel,
+};
+
+/// `y = x·Wᵀ + b`.
+#[derive(Debug, Clone)]
+pub(crate) struct Linear {
+    /// `[panels, inputs, width]` where the tile kernel multiplies, or `[outputs, inputs]` as PyTorch
+    /// stores it, for the matrix library.
+    weight: Tensor,
+    bias: Tensor,
+    inputs: usize,
+}
+
+/// Scale and shift of a norm.
+#[derive(Debug, Clone)]
+pub(crate) struct Norm {
+    pub(crate) scale: Tensor,
+    pub(crate) shift: Tensor,
+    /// As in [`NormRow`].
+    pub(crate) epsilon: Option<f32>,
+}
+
+impl Norm {
+    /// The norm of each row of `x`.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut values: Vec<f32> = x.flatten_all()?.to_vec1()?;
+        with_slices(&[&self.scale, &self.shift], |slices| {
+            let width = slices[0].len();
+            let norm = NormRow { scale: slices[0], shift: slices[1], epsilon: self.epsilon };
+            values.par_chunks_mut(64 * width).for_each(|rows| settle(rows, width, None, Some(norm)));
+        })?;
+        Tensor::from_vec(values, x.shape(), &Device::Cpu)
+    }
+}
+
+/// What is done to the sum.
+enum Then<'a> {
+    Nothing,
+    Activate(Activation),
+    Settle(Option<&'a Tensor>, Option<&'a Norm>),
+    Turn(&'a Turns<'a>),
+}
+
+struct LinearOp<'a> {
+    linear: &'a Linear,
+    then: Then<'a>,
+}
+
+impl Linear {
+    /// Takes a weight `[outputs, inputs]` and a bias `[outputs]` as PyTorch stores them.
+    pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, inputs: usize) -> Result<Self> {
+        let (kernel, outputs) = (Kernel::of_this_cpu(), bias.len());
+        let weight = if kernel.fast {
+            let panels = pack(&weight, outputs, inputs, kernel.width);
+            Tensor::from_vec(panels, (outputs.div_ceil(kernel.width), inputs, kernel.width), &Device::Cpu)?
+        } else {
+            Tensor::from_vec(weight, (outputs, inputs), &Device::Cpu)?
+        };
+        Ok(Self { weight, bias: Tensor::from_vec(bias, outputs, &Device::Cpu)?, inputs })
+    }
+
+    /// `x·Wᵀ + b` for `x` of `[tokens, inputs]`.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Nothing })
+    }
+
+    /// `activation(x·Wᵀ + b)`.
+    pub(crate) fn activate(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Activate(activation) })
+    }
+
+    /// `norm(x·Wᵀ + b + residual)`, as every block of a post-norm encoder ends.
+    pub(crate) fn add_norm(&self, x: &Tensor, residual: &Tensor, norm: &Norm) -> Result<Tensor> {
+        self.settle(x, Some(residual), Some(norm))
+    }
+
+    /// As [`Linear::add_norm`], with or without a residual and a norm.
+    pub(crate) fn settle(
+        &self,
+        x: &Tensor,
+        residual: Option<&Tensor>,
+        norm: Option<&Norm>,
+    ) -> Result<Tensor> {
+        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Settle(residual, norm) })
+    }
+
+    /// Queries, keys and values side by side, the first two with rotary positions.
+    pub(crate) fn turn(&self, x: &Tensor, turns: &Turns<'_>) -> Result<Tensor> {
+        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Turn(turns) })
+    }
+}
+
+/// Runs `body` on the elements of contiguous CPU tensors of 32-bit floats.
+pub(crate) fn with_slices<T>(tensors: &[&Tensor], body: impl FnOnce(&[&[f32]]) -> T) -> Result<T> {
+    let guards: Vec<_> = tensors.iter().map(|tensor| tensor.storage_and_layout()).collect();
+    let mut slices = Vec::with_capacity(guards.len());
+    for (storage, layout) in &guards {
+        let Storage::Cpu(storage) = &**storage else {
+            return Err(candle_core::Error::Msg("the baseline runs on the CPU only".to_owned()));
+        };
+        slices.push(contiguous(storage, layout)?);
+    }
+    Ok(body(&slices))
+}
+
+/// The elements of a contiguous tensor.
+pub(crate) fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
+        None => Err(candle_core::Error::RequiresContiguous { op: "encoder" }.bt()),
+    }
+}
+
+impl CustomOp1 for LinearOp<'_> {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let Linear { weight, bias, inputs } = self.linear;
+        let x = contiguous(storage, layout)?;
+        let outputs = bias.dim(0)?;
+        let mut tensors = vec![weight, bias];
+        if let Then::Settle(residual, norm) = self.then {
+            tensors.extend(norm.iter().flat_map(|norm| [&norm.scale, &norm.shift]));
+            tensors.extend(residual);
+        }
+        let y = with_slices(&tensors, |slices| {
+            let finish = match &self.then {
+                Then::Nothing => Finish::Nothing,
+                Then::Activate(activation) => Finish::Activate(*activation),
+                Then::Settle(residual, norm) => Finish::Settle {
+                    residual: residual.and(slices.last().copied()),
+                    norm: norm.map(|norm| NormRow {
+                        scale: slices[2],
+                        shift: slices[3],
+                        epsilon: norm.epsilon,
+                    }),
+                },
+                Then::Turn(turns) => Finish::Turn(turns),
+            };
+            let weights =
+                Weights { values: slices[0], packed: weight.rank() == 3, bias: slices[1], inputs: *inputs };
+            product(x, &weights, &finish)
+        })?;
+        Ok((CpuStorage::F32(y), Shape::from((x.len() / inputs, outputs))))
+    }
+}

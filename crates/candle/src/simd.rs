@@ -1,0 +1,57 @@
+//! One body of code, compiled for each instruction set and chosen at run time.
+//!
+//! The bodies are plain loops without branches, which LLVM turns into vector code of whatever
+//! width the surrounding function may use. aarch64 has NEON with fused multiply-add everywhere.
+
+/// Defines `fn name(args)` that runs `body(args)`, an `#[inline(always)]` function, with the widest
+/// vectors of this CPU.
+macro_rules! widest {
+    ($(#[$doc:meta])* $visibility:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:path) => {
+        $(#[$doc])*
+        $visibility fn $name($($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+                fn avx512($($arg: $type),*) { $body($($arg),*) }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2($($arg: $type),*) { $body($($arg),*) }
+                match $crate::simd::level() {
+                    $crate::simd::Level::Avx512 => {
+                        #[expect(unsafe_code, reason = "level() has checked that the CPU has these instructions")]
+                        return unsafe { avx512($($arg),*) };
+                    }
+                    $crate::simd::Level::Avx2 => {
+                        #[expect(unsafe_code, reason = "level() has checked that the CPU has these instructions")]
+                        return unsafe { avx2($($arg),*) };
+                    }
+                    $crate::simd::Level::Baseline => {}
+                }
+            }
+            $body($($arg),*)
+        }
+    };
+}
+pub(crate) use widest;
+
+/// Vector instructions of an x86-64 CPU, as far as they are used here.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Avx512,
+    Avx2,
+    Baseline,
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn level() -> Level {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512bw");
+    match (avx512, avx2) {
+        (true, true) => Level::Avx512,
+        (false, true) => Level::Avx2,
+        (_, false) => Level::Baseline,
+    }
+}

@@ -1,0 +1,4 @@
+//! Rows from files, and files from the Hugging Face Hub.
+
+pub mod dataset;
+pub mod hub;

@@ -1,0 +1,161 @@
+//! The accuracy gate: paired non-inferiority.
+
+use gatecheck_base::text::thousands;
+
+use super::{
+    outcome::{Gate, GateResult, broken},
+    verdict::Verdict,
+};
+use crate::{
+    analysis::{AccuracyDrop, Analysis, ArmSummary, Comparison},
+    record::Policy,
+    stats::proportion::{Outcomes, examples_to_settle},
+};
+
+/// Judges the drop of the quality metric of `arm`.
+pub(super) fn accuracy(analysis: &Analysis, arm: &ArmSummary, policy: &Policy) -> GateResult {
+    let result = GateResult::new(Gate::Accuracy, arm).limit(policy.max_accuracy_drop);
+    let comparison = analysis.comparison(&arm.name);
+    let Some((comparison, drop)) = comparison.and_then(|one| Some((one, one.accuracy_drop.as_ref()?))) else {
+        let reason = broken(analysis, arm);
+        let reason = reason.unwrap_or_else(|| "the metric has no value on these examples".to_owned());
+        return result.verdict(Verdict::Error, reason);
+    };
+    let result = result.measured(drop.value, drop.low, drop.high);
+    if let Some(reason) = broken(analysis, arm).or_else(|| unfit(analysis, policy)) {
+        return result.verdict(Verdict::Error, reason);
+    }
+    if let Some((verdict, reason)) = incomplete(analysis, comparison) {
+        return result.verdict(verdict, reason);
+    }
+    let (verdict, reason) = judge(analysis, drop, policy.max_accuracy_drop);
+    result.verdict(verdict, reason)
+}
+
+/// Why these examples cannot tell the quality of any arm.
+fn unfit(analysis: &Analysis, policy: &Policy) -> Option<String> {
+    let share = analysis.truncated_share;
+    if analysis.unknown_gold > 0 {
+        return Some(format!("{} gold labels are unknown to the model", thousands(analysis.unknown_gold)));
+    }
+    // Not `>`: a limit that is no number must not let anything through.
+    let fits = share <= policy.max_truncated_share;
+    (!fits).then(|| {
+        let (share, limit) = (share * 100.0, policy.max_truncated_share * 100.0);
+        format!("{share:.1} % of the examples were truncated, more than the {limit:.1} % allowed")
+    })
+}
+
+/// A part of the examples is no random sample of them: batches go by length.
+fn incomplete(analysis: &Analysis, comparison: &Comparison) -> Option<(Verdict, String)> {
+    let missing = comparison.examples < analysis.examples;
+    missing.then(|| {
+        let (measured, all) = (thousands(comparison.examples), thousands(analysis.examples));
+        let reason = format!("only {measured} of {all} examples were measured in both arms");
+        let verdict = if analysis.interrupted { Verdict::Inconclusive } else { Verdict::Error };
+        (verdict, reason)
+    })
+}
+
+fn judge(analysis: &Analysis, drop: &AccuracyDrop, limit: f64) -> (Verdict, String) {
+    let (Some(low), Some(high)) = (drop.low, drop.high) else {
+        let reason = format!("{} examples are too few for an interval", drop.n);
+        return (Verdict::Inconclusive, reason);
+    };
+    let confidence = analysis.confidence * 100.0;
+    if high <= limit {
+        (Verdict::Pass, format!("the drop is at most {high:.4} ({confidence} % interval), limit {limit}"))
+    } else if low > limit {
+        (Verdict::Fail, format!("the drop is at least {low:.4} ({confidence} % interval), limit {limit}"))
+    } else {
+        let more = match examples_missing(analysis, drop, limit) {
+            Some(more) => format!("about {} more examples like these would settle it", thousands(more)),
+            None => "the drop is so near the limit that more examples would not settle it".to_owned(),
+        };
+        (Verdict::Inconclusive, format!("the interval [{low:.4}, {high:.4}] holds the limit {limit}; {more}"))
+    }
+}
+
+/// How many more examples would settle it, if they turned out like those seen.
+fn examples_missing(analysis: &Analysis, drop: &AccuracyDrop, limit: f64) -> Option<u64> {
+    if let (Some(lost), Some(gained)) = (drop.lost, drop.gained) {
+        let outcomes = Outcomes { examples: drop.n as f64, lost: lost as f64, gained: gained as f64 };
+        // The judged interval may be a little wider than the one this solves for.
+        return examples_to_settle(&outcomes, limit, analysis.confidence).map(|more| more.max(1));
+    }
+    // The width of an interval falls with the square root of the examples.
+    let reach = if drop.value <= limit { drop.high? - drop.value } else { drop.value - drop.low? };
+    let needed = drop.n as f64 * (reach / (limit - drop.value)).powi(2);
+    (needed < 1e8).then(|| (needed - drop.n as f64).ceil().max(1.0) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::analyse;
+    use crate::{fixture, record::RunRecord};
+
+    fn judged(record: &RunRecord) -> GateResult {
+        let analysis = analyse(record);
+        let arm = analysis.candidates().next().unwrap();
+        accuracy(&analysis, arm, &record.policy)
+    }
+
+    #[test]
+    fn the_interval_is_judged() {
+        let mut record = fixture::record();
+        let result = judged(&record);
+        assert_eq!((result.verdict, result.measured, result.limit), (Verdict::Pass, Some(0.0), Some(0.015)));
+        assert_eq!(result.reason, "the drop is at most 0.0078 (95 % interval), limit 0.015");
+        record.policy.max_accuracy_drop = -0.02;
+        assert_eq!(judged(&record).verdict, Verdict::Fail);
+        record.policy.max_accuracy_drop = f64::NAN;
+        assert_eq!((judged(&record).verdict, judged(&record).limit), (Verdict::Inconclusive, None));
+    }
+
+    #[test]
+    fn few_examples_are_inconclusive_and_say_how_many_are_missing() {
+        let result = judged(&fixture::shortened(fixture::record(), 5));
+        assert_eq!(result.verdict, Verdict::Inconclusive);
+        assert!(
+            result.reason.ends_with("about 248 more examples like these would settle it"),
+            "{}",
+            result.reason
+        );
+        let result = judged(&fixture::shortened(fixture::similarity(), 60));
+        assert_eq!(result.verdict, Verdict::Inconclusive, "{}", result.reason);
+        assert!(result.reason.contains("more examples"), "{}", result.reason);
+    }
+
+    #[test]
+    fn similarity_is_judged_by_its_correlation() {
+        let result = judged(&fixture::similarity());
+        assert_eq!(result.verdict, Verdict::Pass, "{}", result.reason);
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_an_error() {
+        let mut truncated = fixture::record();
+        truncated.dataset.truncated = 100;
+        let mut unknown = fixture::record();
+        unknown.gold[0] = 3.0;
+        let mut partial = fixture::record();
+        partial.arms[2].measured[0] = false;
+        let records = [fixture::killed(0), fixture::killed(2), fixture::empty(), truncated, unknown, partial];
+        let words =
+            ["`candle` failed", "`mlx-q8` failed", "no value", "truncated", "unknown", "only 599 of 600"];
+        for (record, words) in records.iter().zip(words) {
+            let result = judged(record);
+            assert_eq!(result.verdict, Verdict::Error);
+            assert!(result.reason.contains(words), "{}", result.reason);
+        }
+    }
+
+    #[test]
+    fn an_interrupted_part_is_inconclusive() {
+        let mut record = fixture::record();
+        record.interrupted = true;
+        record.arms[2].measured[300..].fill(false);
+        assert_eq!(judged(&record).verdict, Verdict::Inconclusive);
+    }
+}

@@ -1,0 +1,14 @@
+//! What gatecheck measured, and what it makes of it: [`record`] → [`analysis`] → [`gate`] → [`report`].
+//!
+//! Everything here is a pure function of the record, the policy and the seed in the record. Nothing loads a
+//! model: this crate builds and renders reports without MLX, candle, polars or a C++ compiler.
+
+pub mod analysis;
+#[doc(hidden)]
+pub mod fixture;
+pub mod gate;
+pub mod histogram;
+pub mod metrics;
+pub mod record;
+pub mod report;
+pub mod stats;

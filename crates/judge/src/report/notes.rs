@@ -1,0 +1,89 @@
+//! What a reader must know before the numbers: how labels were brought together, how candidates were
+//! asked.
+
+use gatecheck_base::text;
+
+use super::Report;
+use crate::record::{LabelMeaning, LabelRule, Labels, ZeroShot};
+
+/// One sentence per matter; foreign text in it is not escaped.
+pub(super) fn notes(report: &Report) -> Vec<String> {
+    let labels = report.dataset.labels.as_ref().and_then(fold);
+    let zero_shot = report.dataset.zero_shot.as_ref().map(zero_shot);
+    labels.into_iter().chain(zero_shot).collect()
+}
+
+fn fold(labels: &Labels) -> Option<String> {
+    match labels.rule {
+        LabelRule::ByName | LabelRule::ZeroShot => None,
+        LabelRule::LabelMap => {
+            Some(format!("labels count as `label_map` says: {}", counts(&labels.dataset, &labels.names)))
+        }
+        LabelRule::FoldedGold => Some(format!(
+            "the model tells two relations, the dataset three; its labels count so: {}",
+            counts(&labels.dataset, &labels.names)
+        )),
+        LabelRule::FoldedPredictions => Some(format!(
+            "the dataset tells two relations, the model three; the class with the largest logit counts so: {}",
+            counts(&labels.model, &labels.names)
+        )),
+    }
+}
+
+/// `neutral` and `contradiction` as `not_entailment`; what keeps its name is left out.
+fn counts(meanings: &[LabelMeaning], names: &[String]) -> String {
+    let each = names.iter().enumerate().filter_map(|(class, name)| {
+        let counts = |meaning: &&LabelMeaning| meaning.class as usize == class && meaning.label != *name;
+        let labels: Vec<&str> =
+            meanings.iter().filter(counts).map(|meaning| meaning.label.as_str()).collect();
+        (!labels.is_empty()).then(|| format!("{} as `{name}`", text::list(&labels, 12)))
+    });
+    let each: Vec<String> = each.collect();
+    if each.is_empty() { "all by their names".to_owned() } else { each.join(", ") }
+}
+
+fn zero_shot(zero_shot: &ZeroShot) -> String {
+    let ZeroShot { hypothesis_template, candidate_labels, multi_label, entailment, against } = zero_shot;
+    let scored = if *multi_label {
+        format!("each by the logit of `{entailment}` less that of `{against}`")
+    } else {
+        format!("by the logit of `{entailment}`")
+    };
+    let candidates = text::list(candidate_labels, 12);
+    format!("zero-shot: \u{201c}{hypothesis_template}\u{201d} with {candidates}, scored {scored}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use crate::record::RunRecord;
+
+    fn of(record: &RunRecord) -> Vec<String> {
+        notes(&Report::new(record, &record.policy))
+    }
+
+    #[test]
+    fn names_that_meet_need_no_word() {
+        assert!(of(&fixture::record()).is_empty() && of(&fixture::similarity()).is_empty());
+    }
+
+    #[test]
+    fn a_fold_is_told() {
+        let expected = "the dataset tells two relations, the model three; the class with the largest logit counts \
+                        so: `neutral` and `contradiction` as `not_entailment`";
+        assert_eq!(of(&fixture::folded()), [expected]);
+    }
+
+    #[test]
+    fn a_zero_shot_question_is_told() {
+        let mut record = fixture::zero_shot();
+        let expected = "zero-shot: \u{201c}This example is {}.\u{201d} with `politics`, `sports` and `science`, \
+                        scored by the logit of `entailment`";
+        assert_eq!(of(&record), [expected]);
+        record.dataset.zero_shot.as_mut().unwrap().multi_label = true;
+        assert!(
+            of(&record)[0].ends_with("scored each by the logit of `entailment` less that of `contradiction`")
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! The candidate: MLX on whatever device it finds: Metal, CUDA or the CPU.
+//!
+//! MLX is not thread-safe as mlx-rs binds it: one backend per process, used from one thread.
+
+mod bart;
+mod block;
+mod convolution;
+mod deberta_v2;
+mod disentangled;
+mod error;
+mod head;
+mod input;
+mod layers;
+mod mobilebert;
+mod modernbert;
+mod parts;
+mod post_norm;
+mod weights;
+mod window;
+
+use gatecheck_backend::{Backend, BackendError, Facts, LoadOptions, Trace, check, required_head};
+use gatecheck_model::{
+    architecture::Limits,
+    batch::Batch,
+    checkpoint::Checkpoint,
+    config::{Graph, ModelConfig},
+};
+use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
+
+use self::{
+    bart::Bart, deberta_v2::DebertaV2, error::Failure, head::Head, input::Input, mobilebert::MobileBert,
+    modernbert::ModernBert, post_norm::PostNorm, weights::Loader,
+};
+
+/// A loaded encoder.
+trait Encoder {
+    /// Token states `[rows, length, hidden]` of the last layer.
+    fn forward(&self, input: &Input, trace: Option<&mut Trace>) -> Result<Array, Exception>;
+}
+
+fn encoder(loader: &Loader<'_>, config: &ModelConfig) -> Result<Box<dyn Encoder>, BackendError> {
+    Ok(match &config.graph {
+        Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph)?),
+        Graph::Bart(graph) => Box::new(Bart::load(loader, graph)?),
+        Graph::DebertaV2(graph) => Box::new(DebertaV2::load(loader, graph)?),
+        Graph::MobileBert(graph) => Box::new(MobileBert::load(loader, graph)?),
+        Graph::ModernBert(graph) => Box::new(ModernBert::load(loader, graph)?),
+    })
+}
+
+/// How the weights are held and multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Execution {
+    /// Unpack quantized weights to floats once, at load. MLX's CPU backend has no vector code for
+    /// quantized products: they run a hundred times slower there than the same product of floats.
+    pub dequantize: bool,
+    /// Element type of activations and unquantized weights; `None` takes the one stored.
+    pub dtype: Option<Dtype>,
+}
+
+impl Execution {
+    /// What suits the device.
+    fn of(device: DeviceType) -> Self {
+        match device {
+            DeviceType::Cpu => Self { dequantize: true, dtype: Some(Dtype::Float32) },
+            DeviceType::Gpu => Self { dequantize: false, dtype: None },
+        }
+    }
+}
+
+/// A model loaded into MLX.
+pub struct MlxBackend {
+    encoder: Box<dyn Encoder>,
+    head: Head,
+    limits: Limits,
+    dtype: Dtype,
+    facts: Facts,
+    threads: usize,
+    /// One for each thread on the CPU; none where the default stream does everything.
+    streams: Vec<Stream>,
+}
+
+impl MlxBackend {
+    /// Loads a model folder or an artefact onto MLX's default device.
+    pub fn load(options: &LoadOptions) -> Result<Self, BackendError> {
+        let device = default_device()?;
+        Self::load_as(options, Execution::of(device))
+    }
+
+    /// As [`MlxBackend::load`], executed as told. For tests of what the device would not choose.
+    pub fn load_as(options: &LoadOptions, execution: Execution) -> Result<Self, BackendError> {
+        let device = default_device()?;
+        let config = ModelConfig::open(&options.folder)?;
+        let head = required_head(&config, options)?;
+        let checkpoint = Checkpoint::open(&options.folder, &config)?;
+        let loader = Loader::new(&checkpoint, execution)?;
+        let encoder = encoder(&loader, &config)?;
+        let head = Head::load(&loader, &config, &head)?;
+        checkpoint.finish(config.architecture.heads())?;
+        let execution = match (&config.quantization, execution.dequantize) {
+            (None, _) => format!("{:?}", loader.dtype()).to_lowercase(),
+            (Some(_), true) => "dequantized".to_owned(),
+            (Some(_), false) => "quantized".to_owned(),
+        };
+        let facts = Facts { device: device_name(device), execution, library: library() };
+        let streams = match device {
+            DeviceType::Cpu if options.threads > 1 => {
+                (0..options.threads).map(|_| Stream::new_with_device(&Device::cpu())).collect()
+            }
+            _ => Vec::new(),
+        };
+        let (limits, threads) = (config.limits, options.threads);
+        Ok(Self { encoder, head, limits, dtype: loader.dtype(), facts, threads, streams })
+    }
+
+    /// All rows in one graph on the default stream.
+    fn whole(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Vec<Vec<f32>>, Exception> {
+        layers::limit_blas_threads(self.threads);
+        rows(&self.graph(batch, trace)?, batch.rows())
+    }
+
+    /// One graph for each part, as many at a time as there are streams.
+    fn in_parts(&self, batch: &Batch, parts: &[Vec<usize>]) -> Result<Vec<Vec<f32>>, Exception> {
+        // Each stream has a thread; more in the products would only get in the way.
+        layers::limit_blas_threads(1);
+        let mut outputs = Vec::with_capacity(parts.len());
+        for round in parts.chunks(self.streams.len()) {
+            let graphs = round
+                .iter()
+                .zip(&self.streams)
+                .map(|(rows, stream)| with_stream(stream, || self.graph(&parts::take(batch, rows), None)));
+            let graphs = graphs.collect::<Result<Vec<_>, _>>()?;
+            transforms::async_eval(&graphs)?;
+            outputs.extend(graphs);
+        }
+        let mut all = vec![Vec::new(); batch.rows()];
+        for (numbers, output) in parts.iter().zip(&outputs) {
+            for (number, row) in numbers.iter().zip(rows(output, numbers.len())?) {
+                all[*number] = row;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The outputs of a batch as 32-bit floats, row after row, not yet evaluated.
+    fn graph(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Array, Exception> {
+        let input = Input::new(batch, self.dtype)?;
+        let states = self.encoder.forward(&input, trace)?;
+        let output = self.head.forward(&states, &input)?;
+        output.as_dtype(Dtype::Float32)?.reshape(&[-1])
+    }
+}
+
+/// Copies the outputs of `rows` rows to the host.
+fn rows(output: &Array, rows: usize) -> Result<Vec<Vec<f32>>, Exception> {
+    output.eval()?;
+    let width = (output.size() / rows.max(1)).max(1);
+    Ok(output.as_slice::<f32>().chunks_exact(width).map(<[f32]>::to_vec).collect())
+}
+
+/// The kind of device that MLX takes by itself.
+fn default_device() -> Result<DeviceType, Failure> {
+    Ok(Device::try_default()?.get_type()?)
+}
+
+fn device_name(device: DeviceType) -> String {
+    match device {
+        DeviceType::Cpu => "cpu",
+        DeviceType::Gpu if cfg!(target_os = "macos") => "metal",
+        DeviceType::Gpu => "cuda",
+    }
+    .to_owned()
+}
+
+fn library() -> String {
+    let blas = if cfg!(target_os = "macos") { "Accelerate" } else { "OpenBLAS" };
+    format!("MLX 0.32.2 (mlx-rs 0.33.0), {blas}")
+}
+
+impl Backend for MlxBackend {
+    fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
+        check(&self.limits, batch)?;
+        let parts = parts::parts(batch, self.streams.len());
+        if parts.len() < 2 {
+            return Ok(self.whole(batch, None).map_err(Failure::from)?);
+        }
+        Ok(self.in_parts(batch, &parts).map_err(Failure::from)?)
+    }
+
+    fn peak_memory(&self) -> Option<u64> {
+        mlx_rs::memory::peak_memory().ok().map(|bytes| bytes as u64)
+    }
+
+    fn facts(&self) -> Facts {
+        self.facts.clone()
+    }
+
+    fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
+        check(&self.limits, batch)?;
+        let mut trace = Trace::default();
+        trace.outputs = self.whole(batch, Some(&mut trace)).map_err(Failure::from)?;
+        Ok(trace)
+    }
+}

@@ -1,0 +1,150 @@
+//! A model folder's weights under canonical names, handed out once each and accounted for: a
+//! tensor that is missing, of another shape, or left over is an error, never a random start.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use safetensors::Dtype;
+
+use crate::{
+    config::{Head, ModelConfig, QuantizationConfig},
+    names::Names,
+    weights::{TensorView, WeightError, WeightStore},
+};
+
+/// A weight matrix, `rows × columns`, as it is stored.
+#[derive(Debug)]
+pub enum Matrix<'a> {
+    /// Plain floats.
+    Dense(TensorView<'a>),
+    /// Packed by affine group quantization.
+    Packed(PackedMatrix<'a>),
+}
+
+/// A matrix packed by affine group quantization, as MLX lays it out.
+#[derive(Debug)]
+pub struct PackedMatrix<'a> {
+    /// `rows × columns·bits/32` words.
+    pub words: TensorView<'a>,
+    /// `rows × columns/group_size` floats.
+    pub scales: TensorView<'a>,
+    /// As `scales`.
+    pub biases: TensorView<'a>,
+    /// Bits per weight.
+    pub bits: u32,
+    /// Weights per group.
+    pub group_size: u32,
+}
+
+/// An open checkpoint. Take every tensor the model has, then call [`Checkpoint::finish`].
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// That of the model, then those of the modules after it.
+    stores: Vec<WeightStore>,
+    /// Where each tensor lies: which store, under which name.
+    raw_names: BTreeMap<String, (usize, String)>,
+    quantization: Option<QuantizationConfig>,
+    left: RefCell<BTreeSet<String>>,
+}
+
+impl Checkpoint {
+    /// Opens the weights that belong to `config`.
+    pub fn open(folder: &Path, config: &ModelConfig) -> Result<Self, WeightError> {
+        let mut stores = vec![WeightStore::open(folder)?];
+        let names = Names::of(&stores[0], config.architecture)?;
+        let mut raw_names: BTreeMap<_, _> =
+            names.tensors.into_iter().map(|(name, raw)| (name, (0, raw))).collect();
+        if let Some(Head::Embedding(pooling)) = &config.head {
+            for place in pooling.weight_folders() {
+                let store = WeightStore::open(&folder.join(place))?;
+                let names = store.iter().map(|view| view.name.to_owned());
+                raw_names.extend(names.map(|raw| (format!("{place}.{raw}"), (stores.len(), raw))));
+                stores.push(store);
+            }
+        }
+        let left = RefCell::new(raw_names.keys().cloned().collect());
+        Ok(Self { stores, raw_names, quantization: config.quantization.clone(), left })
+    }
+
+    /// Parameters stored, quantized ones counted as the weights they stand for.
+    pub fn parameters(&self) -> u64 {
+        let counted = self.raw_names.iter().filter_map(|(name, (store, raw))| {
+            let view = self.stores[*store].find(raw)?;
+            let module = name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module);
+            match (view.dtype, &self.quantization) {
+                (Dtype::U32, Some(config)) => {
+                    Some(view.elements() as u64 * 32 / u64::from(config.of(module).0))
+                }
+                _ if name.ends_with(".scales") || name.ends_with(".biases") => None,
+                _ => Some(view.elements() as u64),
+            }
+        });
+        counted.sum()
+    }
+
+    /// The float type of the first unpacked tensor, which converters use for all of them.
+    pub fn float_type(&self) -> Option<Dtype> {
+        let mut types = self.stores[0].iter().map(|view| view.dtype);
+        types.find(|dtype| matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16))
+    }
+
+    /// Whether a tensor of this name is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.raw_names.contains_key(name)
+    }
+
+    /// A tensor of floats of exactly this shape, widened to 32 bits.
+    pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightError> {
+        self.take(name, shape)?.to_f32()
+    }
+
+    /// The matrix `{module}.weight`, packed or not.
+    pub fn matrix(&self, module: &str, rows: usize, columns: usize) -> Result<Matrix<'_>, WeightError> {
+        let name = format!("{module}.weight");
+        match &self.quantization {
+            Some(config) if self.has(&format!("{module}.scales")) => {
+                let (bits, group_size) = config.of(module);
+                let groups = columns / group_size as usize;
+                Ok(Matrix::Packed(PackedMatrix {
+                    words: self.take(&name, &[rows, columns * bits as usize / 32])?,
+                    scales: self.take(&format!("{module}.scales"), &[rows, groups])?,
+                    biases: self.take(&format!("{module}.biases"), &[rows, groups])?,
+                    bits,
+                    group_size,
+                }))
+            }
+            _ => Ok(Matrix::Dense(self.take(&name, &[rows, columns])?)),
+        }
+    }
+
+    /// Does without a module that the checkpoint may hold.
+    pub fn leave(&self, module: &str) {
+        let belongs = |name: &String| name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'));
+        self.left.borrow_mut().retain(|name| !belongs(name));
+    }
+
+    /// Fails if a tensor was never asked for, unless its name starts like one of `heads`, which may lie
+    /// unused in a checkpoint.
+    pub fn finish(&self, heads: &[&str]) -> Result<(), WeightError> {
+        let unknown = |name: &&String| !heads.iter().any(|start| name.starts_with(start));
+        let names: Vec<_> = self.left.borrow().iter().filter(unknown).cloned().collect();
+        if names.is_empty() { Ok(()) } else { Err(WeightError::Unexpected { names }) }
+    }
+
+    fn take(&self, name: &str, shape: &[usize]) -> Result<TensorView<'_>, WeightError> {
+        let view = self.raw_names.get(name).and_then(|(store, raw)| self.stores[*store].find(raw));
+        let view = view.ok_or_else(|| WeightError::Absent { names: vec![name.to_owned()] })?;
+        if view.shape != shape {
+            return Err(WeightError::Shape {
+                name: name.to_owned(),
+                found: view.shape.to_vec(),
+                expected: shape.to_vec(),
+            });
+        }
+        self.left.borrow_mut().remove(name);
+        Ok(view)
+    }
+}

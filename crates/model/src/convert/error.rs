@@ -1,0 +1,138 @@
+//! Everything that can stop a conversion.
+
+use std::path::PathBuf;
+
+use gatecheck_base::fs::FileError;
+
+use crate::{config::ConfigError, quant::QuantError, weights::WeightError};
+
+/// Why there is no artefact.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The configuration of the model cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The weights of the model cannot be used.
+    #[error(transparent)]
+    Weights(#[from] WeightError),
+    /// Quantization that MLX does not have.
+    #[error(transparent)]
+    Quant(#[from] QuantError),
+    /// Bits and element type contradict each other.
+    #[error("cannot store {bits}-bit weights as {dtype}")]
+    Contradiction {
+        /// Bits of the recipe.
+        bits: u32,
+        /// The element type asked for.
+        dtype: &'static str,
+    },
+    /// A name that would not be one folder.
+    #[error("`{name}` cannot name an artefact")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// `modules.json` points outside of its folder.
+    #[error("`{}` names the module folder `{module}`, which is not a folder of this model", path.display())]
+    Module {
+        /// The `modules.json`.
+        path: PathBuf,
+        /// The folder it names.
+        module: String,
+    },
+    /// A module has weights, but only as a pickle.
+    #[error("`{}` is a pickle", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A tensor of whole numbers, or of floats that cannot be converted.
+    #[error("tensor `{name}` has element type {found}, which cannot be converted")]
+    ElementType {
+        /// The tensor.
+        name: String,
+        /// Its type.
+        found: String,
+    },
+    /// The recipe quantizes, and no tensor could be.
+    #[error("no tensor of `{}` can be quantized to {bits} bits in groups of {group_size}", folder.display())]
+    NothingQuantized {
+        /// The source.
+        folder: PathBuf,
+        /// Bits of the recipe.
+        bits: u32,
+        /// Group size of the recipe.
+        group_size: u32,
+    },
+    /// Another artefact is in the way.
+    #[error("`{}` is there already, {what}", folder.display())]
+    Exists {
+        /// Where the artefact should go.
+        folder: PathBuf,
+        /// How it differs.
+        what: &'static str,
+    },
+    /// Something is in the way that is not an artefact, so it is never replaced.
+    #[error("`{}` is there already and is not a converted model", folder.display())]
+    Foreign {
+        /// Where the artefact should go.
+        folder: PathBuf,
+    },
+    /// Another process is at it.
+    #[error("`{}` is being converted by another process", folder.display())]
+    Busy {
+        /// Where the artefact should go.
+        folder: PathBuf,
+    },
+    /// What was written, or is read, is not what it should be.
+    #[error("artefact `{}` is damaged: {reason}", folder.display())]
+    Damaged {
+        /// The artefact.
+        folder: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Nothing there that could be an artefact.
+    #[error("`{}` is not a converted model: {reason}", folder.display())]
+    NotAnArtefact {
+        /// The folder.
+        folder: PathBuf,
+        /// What is missing.
+        reason: &'static str,
+    },
+}
+
+impl ConvertError {
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::File(_) | Self::ElementType { .. } | Self::Module { .. } => return None,
+            Self::Config(error) => return error.hint(),
+            Self::Weights(error) => return error.hint(),
+            Self::Quant(QuantError::Bits { .. }) => {
+                "MLX quantizes to 2, 3, 4, 5, 6 or 8 bits; 16 and 32 leave the weights unquantized"
+            }
+            Self::Quant(error) => return error.hint(),
+            Self::Contradiction { bits: 32, .. } => "32 bits are float32; leave the element type out",
+            Self::Contradiction { .. } => "use 32 bits for float32, or leave the element type out",
+            Self::Name { .. } => "use letters, digits, `-`, `_` and `.`, not starting with a dot",
+            Self::Pickle { .. } => {
+                "a pickle can run code when it is opened; save the model again as safetensors"
+            }
+            Self::NothingQuantized { .. } => {
+                "choose a group size that divides the hidden size, or 16 bits to leave the weights unquantized"
+            }
+            Self::Exists { .. } => {
+                "replace it with `gatecheck convert --no-skip`, or choose another `--output-dir`"
+            }
+            Self::Foreign { .. } => "move it away, or choose another output folder",
+            Self::Busy { .. } => "wait for it to end",
+            Self::Damaged { .. } => "convert again with `gatecheck convert --no-skip`",
+            Self::NotAnArtefact { .. } => "convert the model first with `gatecheck convert`",
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,415 @@
+use std::{fs::File, path::Path};
+
+use safetensors::Dtype;
+use serde_json::Value;
+
+use super::{
+    source::Source,
+    testing::{Fixture, Tensor, quiet, tensor},
+    *,
+};
+use crate::{
+    checkpoint::{Checkpoint, Matrix},
+    config::ModelConfig,
+    quant::{Float, dequantize},
+    weights::WeightStore,
+};
+
+fn recipe(bits: u32) -> Recipe {
+    Recipe::try_from(bits).unwrap()
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn size_is_computed_to_the_byte() {
+    for float in [Float::Float32, Float::Float16, Float::Bfloat16] {
+        for bits in [2, 3, 4, 5, 6, 8, 16, 32] {
+            let fixture = Fixture::new(float);
+            let outcome = fixture.convert(bits);
+            let artefact = Artefact::open(&outcome.folder).unwrap();
+            assert_eq!(artefact.size_bytes, outcome.plan.size_bytes(), "{float:?} {bits}");
+            assert_eq!(artefact.computed_bytes(), Some(artefact.size_bytes));
+            assert_eq!(artefact.recipe_sha256(), Some(outcome.recipe_sha256.as_str()));
+            artefact.check_sums().unwrap();
+            assert_eq!(fixture.artefacts(), [format!("tiny-mlx-{}", recipe(bits).suffix())]);
+        }
+    }
+}
+
+#[test]
+fn artefact_reads_as_a_checkpoint() {
+    let fixture = Fixture::new(Float::Float32);
+    let folder = fixture.convert(4).folder;
+    let checkpoint = Checkpoint::open(&folder, &ModelConfig::open(&folder).unwrap()).unwrap();
+    let store = WeightStore::open(&fixture.source()).unwrap();
+    for (module, rows, columns, expected) in [
+        ("bert.embeddings.word_embeddings", 40, 64, Some(8)),
+        ("bert.encoder.layer.0.output.dense", 64, 128, Some(4)),
+        ("classifier", 3, 64, None),
+    ] {
+        let exact = store.find(&format!("{module}.weight")).unwrap().to_f32().unwrap();
+        let (values, tolerance) = match checkpoint.matrix(module, rows, columns).unwrap() {
+            Matrix::Dense(view) => {
+                assert_eq!((expected, view.dtype), (None, Dtype::F16));
+                (view.to_f32().unwrap(), 2e-4)
+            }
+            Matrix::Packed(packed) => {
+                assert_eq!(expected, Some(packed.bits));
+                let affine = crate::quant::Affine::new(packed.bits, packed.group_size).unwrap();
+                let parts = [packed.words.bytes, packed.scales.bytes, packed.biases.bytes];
+                let values = dequantize(affine, parts[0], parts[1], parts[2], Float::Float16).unwrap();
+                (values, 0.65 / (2.0f32.powi(packed.bits as i32) - 1.0))
+            }
+        };
+        let worst = exact.iter().zip(&values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < tolerance, "{module}: {worst}");
+    }
+}
+
+#[test]
+fn config_lists_what_differs() {
+    let fixture = Fixture::new(Float::Float16);
+    let text = std::fs::read_to_string(fixture.convert(4).folder.join("config.json")).unwrap();
+    let config: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(config["hidden_size"], 64);
+    assert_eq!(config["quantization"], config["quantization_config"]);
+    let expected = serde_json::json!({
+        "group_size": 64,
+        "bits": 4,
+        "mode": "affine",
+        "bert.embeddings.position_embeddings": false,
+        "bert.embeddings.word_embeddings": { "group_size": 64, "bits": 8 },
+        "bert.pooler.dense": false,
+        "classifier": false,
+    });
+    assert_eq!(config["quantization"], expected);
+    let text = std::fs::read_to_string(fixture.convert(16).folder.join("config.json")).unwrap();
+    assert!(!text.contains("quantization"));
+}
+
+#[test]
+fn metadata_says_what_was_left_and_why() {
+    let mut fixture = Fixture::new(Float::Float16);
+    let ids = Tensor {
+        name: "bert.embeddings.position_ids".to_owned(),
+        dtype: Dtype::I64,
+        shape: vec![1, 2],
+        bytes: vec![0; 16],
+    };
+    fixture.tensors.push(ids);
+    fixture.save();
+    let metadata = Artefact::open(&fixture.convert(8).folder).unwrap().metadata.unwrap();
+    let reason = |name: &str| {
+        metadata.unquantized.iter().find(|kept| kept.name == name).map(|kept| kept.reason.as_str())
+    };
+    assert_eq!(reason("classifier.weight"), Some("classification head"));
+    assert_eq!(reason("classifier.bias"), Some("one-dimensional (norm or bias)"));
+    assert_eq!(reason("bert.encoder.layer.0.output.dense.weight"), None);
+    assert!(metadata.ignored.contains_key("bert.embeddings.position_ids"));
+    let inputs: Vec<_> = metadata.inputs.keys().collect();
+    assert_eq!(inputs, ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
+}
+
+#[test]
+fn same_conversion_gives_same_bytes() {
+    let fixture = Fixture::new(Float::Float32);
+    let first = fixture.convert(4).folder;
+    fixture.save_sharded();
+    let request = Request { output: fixture.folder.path().join("other"), ..fixture.request(recipe(4)) };
+    let second = convert(&request, &mut quiet).unwrap().folder;
+    let read = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
+    assert_eq!(read(&first), read(&second), "from one file and from two");
+}
+
+#[test]
+fn output_is_sharded_above_the_limit() {
+    let fixture = Fixture::new(Float::Float16);
+    let request = Request { shard_bytes: 8_000, ..fixture.request(recipe(8)) };
+    let outcome = convert(&request, &mut quiet).unwrap();
+    assert!(outcome.plan.shards().len() > 2);
+    let artefact = Artefact::open(&outcome.folder).unwrap();
+    assert_eq!(artefact.size_bytes, outcome.plan.size_bytes());
+    let text = std::fs::read_to_string(outcome.folder.join("model.safetensors.index.json")).unwrap();
+    let index: Value = serde_json::from_str(&text).unwrap();
+    let store = WeightStore::open(&outcome.folder).unwrap();
+    let total: usize = store.iter().map(|view| view.bytes.len()).sum();
+    assert_eq!(index["metadata"]["total_size"], total);
+    assert_eq!(store.iter().count(), index["weight_map"].as_object().unwrap().len());
+    let one = fixture.folder.path().join("one");
+    let whole = convert(&Request { output: one, ..fixture.request(recipe(8)) }, &mut quiet).unwrap();
+    for view in WeightStore::open(&whole.folder).unwrap().iter() {
+        assert_eq!(store.find(view.name).unwrap().bytes, view.bytes, "{}", view.name);
+    }
+}
+
+#[test]
+fn skips_refuses_and_replaces() {
+    let fixture = Fixture::new(Float::Float16);
+    assert!(!fixture.convert(8).skipped);
+    assert!(fixture.convert(8).skipped);
+
+    let other = Recipe::new(8, Some(32), None, None).unwrap();
+    let mut request = fixture.request(other);
+    let error = convert(&request, &mut quiet).unwrap_err();
+    assert!(error.to_string().ends_with("is there already, of another recipe or other inputs"), "{error}");
+    request.force = true;
+    assert!(!convert(&request, &mut quiet).unwrap().skipped);
+    let quantization = Artefact::open(&fixture.output().join("tiny-mlx-q8")).unwrap().quantization;
+    assert_eq!(quantization.unwrap().group_size, 32);
+    assert_eq!(fixture.artefacts(), ["tiny-mlx-q8"], "nothing else is left");
+
+    fixture.write("tokenizer.json", b"{ }");
+    request.force = false;
+    assert!(matches!(convert(&request, &mut quiet), Err(ConvertError::Exists { .. })), "an input changed");
+}
+
+#[test]
+fn never_replaces_what_is_no_artefact() {
+    let fixture = Fixture::new(Float::Float16);
+    let place = fixture.output().join("tiny-mlx-q8");
+    std::fs::create_dir_all(&place).unwrap();
+    std::fs::write(place.join("thesis.txt"), "").unwrap();
+    let request = Request { force: true, ..fixture.request(recipe(8)) };
+    assert!(matches!(convert(&request, &mut quiet), Err(ConvertError::Foreign { .. })));
+    assert!(place.join("thesis.txt").is_file());
+}
+
+#[test]
+fn recovers_from_killed_conversions() {
+    let fixture = Fixture::new(Float::Float16);
+    let done = fixture.convert(8).folder;
+    let half = fixture.output().join(".tiny-mlx-q8.4000000.tmp");
+    std::fs::create_dir(&half).unwrap();
+    std::fs::copy(done.join("config.json"), half.join("config.json")).unwrap();
+    assert!(Artefact::open(&half).unwrap_err().to_string().contains("was stopped"));
+    // Killed between the two renames: the old artefact has lost its name, the new one was complete.
+    let old = fixture.output().join(".tiny-mlx-q8.4000000.old");
+    std::fs::rename(&done, &old).unwrap();
+    assert!(fixture.convert(8).skipped, "it has its name again");
+    assert_eq!(fixture.artefacts(), ["tiny-mlx-q8"]);
+    // A neighbour of another artefact is not touched.
+    let other = fixture.output().join(".tiny-mlx-q8-v2.1.tmp");
+    std::fs::create_dir(&other).unwrap();
+    convert(&Request { force: true, ..fixture.request(recipe(8)) }, &mut quiet).unwrap();
+    assert!(other.is_dir());
+}
+
+#[test]
+fn only_one_process_at_a_time() {
+    let fixture = Fixture::new(Float::Float16);
+    let theirs = fixture.output().join(".tiny-mlx-q8.4000000.tmp");
+    std::fs::create_dir_all(&theirs).unwrap();
+    let lock = File::open(&theirs).unwrap();
+    lock.lock().unwrap();
+    let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
+    assert!(matches!(error, ConvertError::Busy { .. }), "{error}");
+    drop(lock);
+    assert!(!fixture.convert(8).skipped);
+}
+
+#[test]
+fn failures_leave_nothing_behind() {
+    let mut fixture = Fixture::new(Float::Float32);
+    fixture.tensors[2].bytes[400..404].copy_from_slice(&f32::NAN.to_le_bytes());
+    fixture.save();
+    let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
+    let expected = "tensor `bert.encoder.layer.0.attention.self.query.weight` holds NaN at element 100";
+    assert_eq!(error.to_string(), expected);
+    assert!(fixture.artefacts().is_empty());
+
+    let fixture = Fixture::new(Float::Float32);
+    std::fs::write(fixture.output(), "a file").unwrap();
+    let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
+    assert!(error.to_string().contains(&fixture.output().display().to_string()), "{error}");
+
+    // Fails in the middle of writing: a file to copy disappears when the weights are written.
+    let fixture = Fixture::new(Float::Float32);
+    let path = fixture.source().join("tokenizer.json");
+    let mut vanish = |progress: Progress| {
+        if progress.stage == Stage::Write {
+            let _ = std::fs::remove_file(&path);
+        }
+    };
+    let error = convert(&fixture.request(recipe(8)), &mut vanish).unwrap_err();
+    assert!(error.to_string().ends_with("source/tokenizer.json`"), "{error}");
+    assert!(fixture.artefacts().is_empty());
+}
+
+#[test]
+fn what_does_not_divide_stays_and_nothing_at_all_is_an_error() {
+    let mut fixture = Fixture::new(Float::Float16);
+    fixture.tensors.push(tensor("bert.encoder.layer.0.odd.weight", &[8, 96], Float::Float16));
+    fixture.save();
+    let table = plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap().to_string();
+    assert!(table.contains("last dimension 96 not divisible by group size 64"), "{table}");
+
+    fixture.tensors.retain(|tensor| tensor.shape.last() != Some(&128));
+    fixture.save();
+    let wide = Recipe::new(4, Some(128), None, None).unwrap();
+    let error = convert(&fixture.request(wide), &mut quiet).unwrap_err();
+    assert!(error.to_string().ends_with("can be quantized to 4 bits in groups of 128"), "{error}");
+    assert!(error.hint().unwrap().contains("group size"));
+}
+
+#[test]
+fn what_overflows_keeps_its_type() {
+    let mut fixture = Fixture::new(Float::Float32);
+    for position in [0, 1] {
+        fixture.tensors[position].bytes[..4].copy_from_slice(&70_000f32.to_le_bytes());
+    }
+    fixture.save();
+    let outcome = fixture.convert(8);
+    let store = WeightStore::open(&outcome.folder).unwrap();
+    let dtype = |name: &str| store.find(name).unwrap().dtype;
+    assert_eq!(dtype("bert.embeddings.word_embeddings.scales"), Dtype::F32);
+    assert_eq!(dtype("bert.embeddings.position_embeddings.weight"), Dtype::F32);
+    assert_eq!(dtype("bert.pooler.dense.weight"), Dtype::F16);
+    let artefact = Artefact::open(&outcome.folder).unwrap();
+    assert_eq!(artefact.size_bytes, outcome.plan.size_bytes());
+    let kept = artefact.metadata.unwrap().unquantized;
+    let reason = "position embeddings; values up to 7e4 do not fit float16, kept as float32";
+    assert!(kept.iter().any(|kept| kept.reason == reason), "{kept:?}");
+}
+
+#[test]
+fn whole_numbers_are_refused() {
+    let mut fixture = Fixture::new(Float::Float32);
+    fixture.tensors[0].dtype = Dtype::U32;
+    fixture.save();
+    let error = plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap_err();
+    let expected =
+        "tensor `bert.embeddings.word_embeddings.weight` has element type U32, which cannot be converted";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn verification_catches_a_flipped_byte() {
+    let fixture = Fixture::new(Float::Float16);
+    let source = Source::open(&fixture.source()).unwrap();
+    let plan = Plan::from_headers(&source, &recipe(4), SHARD_BYTES).unwrap();
+    let folder = fixture.folder.path().join("written");
+    std::fs::create_dir(&folder).unwrap();
+    write::write(&plan, &source, &folder, |_| ()).unwrap();
+    verify::verify(&plan, &source, &folder, |_| ()).unwrap();
+    let path = folder.join("model.safetensors");
+    for one in &plan.shards()[0].outputs {
+        let last = (one.offset + one.output.bytes() - 1) as usize;
+        flip(&path, last);
+        let error = verify::verify(&plan, &source, &folder, |_| ()).unwrap_err();
+        assert!(error.to_string().contains(&one.output.name), "{error}");
+        flip(&path, last);
+    }
+    std::fs::write(folder.join("extra.json"), vec![0; 2000]).unwrap();
+    let error = verify::verify(&plan, &source, &folder, |_| ()).unwrap_err();
+    assert!(error.to_string().contains("instead of the computed"), "{error}");
+}
+
+#[test]
+fn damage_is_found_on_opening_or_by_checksums() {
+    let fixture = Fixture::new(Float::Float16);
+    let folder = fixture.convert(8).folder;
+    let path = folder.join("model.safetensors");
+    flip(&path, 5_000);
+    let artefact = Artefact::open(&folder).unwrap();
+    let error = artefact.check_sums().unwrap_err();
+    assert!(error.to_string().ends_with("`model.safetensors` has another checksum than recorded"), "{error}");
+    std::fs::remove_file(folder.join("tokenizer.json")).unwrap();
+    let error = Artefact::open(&folder).unwrap_err();
+    assert!(error.to_string().ends_with("`tokenizer.json` is missing"), "{error}");
+    let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
+    assert!(error.to_string().ends_with("and it is damaged"), "{error}");
+}
+
+#[test]
+fn opens_what_other_tools_made() {
+    let fixture = Fixture::new(Float::Float16);
+    let folder = fixture.convert(4).folder;
+    std::fs::remove_file(folder.join(METADATA_FILE)).unwrap();
+    let artefact = Artefact::open(&folder).unwrap();
+    assert_eq!(artefact.quantization.as_ref().unwrap().bits, 4);
+    assert_eq!((artefact.computed_bytes(), artefact.recipe_sha256()), (None, None));
+    std::fs::write(folder.join(METADATA_FILE), r#"{"quantization": {"bits": 8}}"#).unwrap();
+    assert!(Artefact::open(&folder).unwrap().metadata.is_none());
+    std::fs::write(folder.join(METADATA_FILE), r#"{"tool": "gatecheck", "schema_version": 99}"#).unwrap();
+    assert!(Artefact::open(&folder).unwrap_err().to_string().contains("later version"));
+    for folder in [fixture.folder.path().join("nowhere"), fixture.output()] {
+        assert!(matches!(Artefact::open(&folder), Err(ConvertError::NotAnArtefact { .. })));
+    }
+}
+
+#[test]
+fn sentence_transformers_come_along_and_code_does_not() {
+    let fixture = Fixture::new(Float::Float16);
+    let modules = r#"[{"path": "", "type": "a.Transformer"}, {"path": "1_Pooling", "type": "a.Pooling"},
+                      {"path": "2_Normalize", "type": "a.Normalize"}]"#;
+    fixture.write("modules.json", modules.as_bytes());
+    fixture.write("sentence_bert_config.json", br#"{"max_seq_length": 16}"#);
+    fixture.write("1_Pooling/config.json", br#"{"pooling_mode_mean_tokens": true}"#);
+    fixture.write("modeling_tiny.py", b"import os");
+    fixture.write("pytorch_model.bin", b"x");
+    fixture.write("1_Pooling/pooling.py", b"import os");
+    let outcome = fixture.convert(8);
+    let files: Vec<_> = artefact::files(&outcome.folder).unwrap().into_keys().collect();
+    let expected = [
+        "1_Pooling/config.json",
+        "config.json",
+        "model.safetensors",
+        "modules.json",
+        "sentence_bert_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ];
+    assert_eq!(files, expected);
+    assert_eq!(Artefact::open(&outcome.folder).unwrap().size_bytes, outcome.plan.size_bytes());
+
+    fixture.write("2_Normalize/pytorch_model.bin", b"x");
+    let error = plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap_err();
+    assert!(error.to_string().ends_with("2_Normalize/pytorch_model.bin` is a pickle"), "{error}");
+    fixture.write("modules.json", modules.replace("2_Normalize", "2/Normalize").as_bytes());
+    let error = plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap_err();
+    assert!(matches!(error, ConvertError::Module { .. }), "{error}");
+}
+
+#[test]
+fn names_are_one_folder() {
+    assert_eq!(artefact_name("all-MiniLM-L6-v2", &recipe(8)).unwrap(), "all-MiniLM-L6-v2-mlx-q8");
+    for name in ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0"] {
+        assert!(matches!(artefact_name(name, &recipe(8)), Err(ConvertError::Name { .. })), "{name}");
+    }
+}
+
+#[test]
+fn progress_ends_each_stage() {
+    let fixture = Fixture::new(Float::Float16);
+    let mut last: Vec<Progress> = Vec::new();
+    let mut watch = |progress: Progress| {
+        last.retain(|earlier| {
+            earlier.stage != progress.stage || {
+                assert!(earlier.done_bytes <= progress.done_bytes);
+                false
+            }
+        });
+        last.push(progress);
+    };
+    convert(&fixture.request(recipe(8)), &mut watch).unwrap();
+    assert_eq!(
+        last.iter().map(|progress| progress.stage).collect::<Vec<_>>(),
+        [Stage::Checksums, Stage::Scan, Stage::Write, Stage::Verify]
+    );
+    assert!(last.iter().all(|progress| progress.done_bytes == progress.total_bytes));
+}
+
+#[test]
+fn table_groups_layers() {
+    let fixture = Fixture::new(Float::Float16);
+    let table = plan(&fixture.source(), &recipe(4), SHARD_BYTES).unwrap().to_string();
+    assert!(table.contains("bert.encoder.layer.*.output.dense.weight"), "{table}");
+    assert!(table.contains("64×128  4 bits, groups of 64, float16"), "{table}");
+    assert!(table.contains("8 bits, groups of 64, float16"), "{table}");
+    assert!(table.lines().last().unwrap().ends_with("one weight file"), "{table}");
+}

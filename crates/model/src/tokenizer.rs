@@ -1,0 +1,215 @@
+//! Texts to token ids, in parallel, with the limit of the model. The one home of `tokenizers`.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Deserialize;
+use tokenizers::{Tokenizer, TruncationParams, TruncationStrategy};
+
+use crate::{
+    batch::Encoded,
+    config::ModelConfig,
+    vocabulary::{VOCABULARY, tokenizer_json},
+};
+
+/// Vocabularies of tokenizers that were saved without `tokenizer.json`.
+const OLDER: [&str; 6] =
+    [VOCABULARY, "vocab.json", "spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"];
+
+/// What can go wrong between text and token ids.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenizerError {
+    /// No `tokenizer.json`.
+    #[error("no `tokenizer.json` in `{}`", folder.display())]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+        /// A file of an older tokenizer that is there instead.
+        older: Option<&'static str>,
+    },
+    /// `tokenizer.json` cannot be used.
+    #[error("failed to read `{}`: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What the tokenizers library said.
+        reason: String,
+    },
+    /// The tokenizer knows more tokens than the model.
+    #[error("the tokenizer knows {tokens} tokens, the model's embedding has {rows} rows")]
+    Vocabulary {
+        /// Highest id of the tokenizer plus one.
+        tokens: usize,
+        /// Rows of the embedding.
+        rows: usize,
+    },
+    /// The limit leaves no room for text.
+    #[error("a limit of {limit} tokens leaves no room for text beside {special} special tokens")]
+    Limit {
+        /// The limit.
+        limit: usize,
+        /// Special tokens of a pair.
+        special: usize,
+    },
+    /// One text could not be encoded.
+    #[error("failed to tokenise example {example}: {reason}")]
+    Encode {
+        /// Position in the dataset.
+        example: usize,
+        /// What the tokenizers library said.
+        reason: String,
+    },
+}
+
+impl TokenizerError {
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { older: Some(file), .. } => Some(format!(
+                "the folder has `{file}`, the form of a slow tokenizer; write `tokenizer.json` once with \
+                 `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)` in transformers"
+            )),
+            Self::Missing { .. } => {
+                Some("copy `tokenizer.json` of the original model into the folder".to_owned())
+            }
+            Self::Vocabulary { .. } => Some(
+                "the tokenizer belongs to another model; take the one of this model, without tokens added to it"
+                    .to_owned(),
+            ),
+            Self::Limit { .. } => Some("raise `max_length` of the dataset's preprocessing".to_owned()),
+            Self::Encode { .. } => Some(
+                "with `only_first` or `only_second` the other text alone may fill the limit; use `longest_first`, or a \
+                 shorter hypothesis template"
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// Which text of a pair gives way when both do not fit; the names are those of transformers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Truncation {
+    /// The longer one, token by token.
+    #[default]
+    LongestFirst,
+    /// The first.
+    OnlyFirst,
+    /// The second.
+    OnlySecond,
+}
+
+/// A model's tokenizer with its limit.
+#[derive(Debug)]
+pub struct TextEncoder {
+    tokenizer: Tokenizer,
+    max_length: usize,
+    token_types: bool,
+}
+
+impl TextEncoder {
+    /// Reads `tokenizer.json`, or the `vocab.txt` of BERT's kin. The limit is the smallest of the model's
+    /// positions, `model_max_length` of `tokenizer_config.json`, `max_seq_length` of
+    /// sentence-transformers, and `max_length`.
+    pub fn open(
+        folder: &Path,
+        config: &ModelConfig,
+        truncation: Truncation,
+        max_length: Option<usize>,
+    ) -> Result<Self, TokenizerError> {
+        let (mut tokenizer, path) = tokenizer(folder)?;
+        let malformed = |error: tokenizers::Error| TokenizerError::Malformed {
+            path: path.clone(),
+            reason: error.to_string(),
+        };
+        let tokens = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
+        if tokens > config.limits.vocabulary {
+            return Err(TokenizerError::Vocabulary { tokens, rows: config.limits.vocabulary });
+        }
+        let limits =
+            [Some(config.limits.positions), model_max_length(folder), config.sentence_limit, max_length];
+        let limit = limits.into_iter().flatten().min().unwrap_or(usize::MAX);
+        let special = tokenizer.get_post_processor().map_or(0, |post| {
+            use tokenizers::PostProcessor;
+            post.added_tokens(true)
+        });
+        if limit <= special {
+            return Err(TokenizerError::Limit { limit, special });
+        }
+        let strategy = match truncation {
+            Truncation::LongestFirst => TruncationStrategy::LongestFirst,
+            Truncation::OnlyFirst => TruncationStrategy::OnlyFirst,
+            Truncation::OnlySecond => TruncationStrategy::OnlySecond,
+        };
+        tokenizer
+            .with_padding(None)
+            .with_truncation(Some(TruncationParams {
+                max_length: limit,
+                strategy,
+                ..TruncationParams::default()
+            }))
+            .map_err(malformed)?;
+        Ok(Self { tokenizer, max_length: limit, token_types: config.limits.token_types > 1 })
+    }
+
+    /// The limit in tokens.
+    pub fn max_length(&self) -> usize {
+        self.max_length
+    }
+
+    /// Encodes texts or pairs, in order.
+    pub fn encode(&self, texts: &[(&str, Option<&str>)]) -> Result<Vec<Encoded>, TokenizerError> {
+        texts.par_iter().enumerate().map(|(example, text)| self.encode_one(example, *text)).collect()
+    }
+
+    fn encode_one(&self, example: usize, text: (&str, Option<&str>)) -> Result<Encoded, TokenizerError> {
+        let encoded = match text {
+            (first, Some(second)) => self.tokenizer.encode_fast((first, second), true),
+            (only, None) => self.tokenizer.encode_fast(only, true),
+        };
+        let mut encoded =
+            encoded.map_err(|error| TokenizerError::Encode { example, reason: error.to_string() })?;
+        let truncated = !encoded.take_overflowing().is_empty();
+        let mut ids = encoded.get_ids().to_vec();
+        let mut type_ids = encoded.get_type_ids().to_vec();
+        if ids.is_empty() {
+            return Err(TokenizerError::Encode { example, reason: "the text gives no token".to_owned() });
+        }
+        if !self.token_types {
+            type_ids.fill(0);
+        }
+        ids.shrink_to_fit();
+        type_ids.shrink_to_fit();
+        Ok(Encoded { ids, type_ids, truncated })
+    }
+}
+
+/// The tokenizer as its file describes it, and the file.
+fn tokenizer(folder: &Path) -> Result<(Tokenizer, PathBuf), TokenizerError> {
+    let path = folder.join("tokenizer.json");
+    let (read, path) = if path.is_file() {
+        (Tokenizer::from_file(&path), path)
+    } else if let Some(json) = tokenizer_json(folder) {
+        (Tokenizer::from_bytes(json.to_string()), folder.join(VOCABULARY))
+    } else {
+        let older = OLDER.into_iter().find(|name| folder.join(name).exists());
+        return Err(TokenizerError::Missing { folder: folder.to_owned(), older });
+    };
+    let reason = |error: tokenizers::Error| error.to_string();
+    let tokenizer = read.map_err(reason).map_err(|reason| {
+        let path = path.clone();
+        TokenizerError::Malformed { path, reason }
+    })?;
+    Ok((tokenizer, path))
+}
+
+/// transformers writes 10^30 where a tokenizer has no limit of its own.
+fn model_max_length(folder: &Path) -> Option<usize> {
+    let text = std::fs::read_to_string(folder.join("tokenizer_config.json")).ok()?;
+    let json: serde_json::Value = serde_json::from_str(&text).ok()?;
+    json["model_max_length"]
+        .as_u64()
+        .filter(|limit| *limit > 0 && *limit < 1 << 30)
+        .map(|limit| limit as usize)
+}

@@ -1,0 +1,118 @@
+//! One cell of a run, fully resolved: a model on a dataset with its arms. What the runner works on.
+
+use std::time::Duration;
+
+use gatecheck_backend::worker::protocol::WorkerSpec;
+use gatecheck_judge::record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings};
+use gatecheck_model::batch::Encoded;
+
+/// One example as the model reads it: a text or a pair read together, the two texts of a similarity
+/// pair, or a premise with each hypothesis in turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// The rows of a batch, at least one.
+    pub rows: Vec<Encoded>,
+}
+
+impl Input {
+    /// Real tokens.
+    pub fn tokens(&self) -> u32 {
+        self.rows.iter().map(|row| row.ids.len() as u32).sum()
+    }
+
+    /// Tokens of the longest row.
+    pub fn longest(&self) -> u32 {
+        self.rows.iter().map(|row| row.ids.len() as u32).max().unwrap_or(0)
+    }
+}
+
+/// How what the model gives for the rows of an example becomes the outputs of that example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// One row of logits, as it is.
+    Logits,
+    /// Two embeddings: the cosine of their angle.
+    Cosine,
+    /// A row of logits per candidate label: one number per candidate.
+    Candidates {
+        /// The class that speaks for a candidate: its logit is the output,
+        entailment: usize,
+        /// less the logit of this class, where candidates are scored one by one.
+        against: Option<usize>,
+    },
+}
+
+/// One arm, ready to start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArmPlan {
+    /// Name as given to `--arms`.
+    pub name: String,
+    /// Its part.
+    pub role: Role,
+    /// What its worker loads.
+    pub spec: WorkerSpec,
+    /// Quantization of its weights.
+    pub quantization: Option<Quantization>,
+    /// Size on disk of the files needed to run it.
+    pub size_bytes: u64,
+    /// The size computed from the recipe.
+    pub expected_size_bytes: Option<u64>,
+    /// SHA-256 of the conversion recipe.
+    pub recipe_sha256: Option<String>,
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Effort {
+    /// Queries per arm in the latency phase.
+    pub latency_queries: u32,
+    /// The throughput phase repeats whole passes until every arm has worked this long.
+    pub throughput_s: f64,
+    /// Quiet time before an arm takes over, so that threads of the other have stopped spinning.
+    pub settle: Duration,
+}
+
+/// A model on a dataset with its arms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// The model.
+    pub model: ModelFacts,
+    /// The dataset.
+    pub dataset: DatasetFacts,
+    /// The set-up that goes into the record.
+    pub settings: RunSettings,
+    /// The limits.
+    pub policy: Policy,
+    /// Seed of every shuffle and resampling.
+    pub seed: u64,
+    /// The arms, the baseline first.
+    pub arms: Vec<ArmPlan>,
+    /// The examples, in dataset order.
+    pub inputs: Vec<Input>,
+    /// How their outputs are read.
+    pub reading: Reading,
+    /// Gold labels as positions in the dataset's `labels.names`, or scores.
+    pub gold: Vec<f64>,
+    /// How much is measured.
+    pub effort: Effort,
+}
+
+impl Cell {
+    /// Numbers that an example is to have, given how many rows it takes.
+    pub fn output_width(&self) -> usize {
+        match self.reading {
+            Reading::Logits => self.model.labels.len(),
+            Reading::Cosine => 1,
+            Reading::Candidates { .. } => self.inputs.first().map_or(0, |input| input.rows.len()),
+        }
+    }
+
+    /// The rows of one query: of a similarity pair one text, since each is embedded by itself.
+    pub fn query(&self, example: usize) -> &[Encoded] {
+        let rows = &self.inputs[example].rows;
+        match self.reading {
+            Reading::Cosine => &rows[..1],
+            Reading::Logits | Reading::Candidates { .. } => rows,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Why a run cannot start.
+
+use gatecheck_base::{fs::FileError, text};
+use gatecheck_model::{
+    config::ConfigError, convert::ConvertError, labels::LabelError, tokenizer::TokenizerError,
+    weights::WeightError,
+};
+
+/// Why a run cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The model's configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its weights.
+    #[error(transparent)]
+    Weights(#[from] WeightError),
+    /// Its tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The conversion.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    /// The labels of dataset and model.
+    #[error(transparent)]
+    Labels(#[from] LabelError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Nothing to measure.
+    #[error("the dataset `{0}` has no row with a gold label")]
+    NoRows(String),
+    /// `--no-convert` without an artefact.
+    #[error("MLX model not found at {folder}")]
+    NotConverted {
+        /// Where it should be.
+        folder: String,
+        /// The model's name.
+        model: String,
+        /// The bits asked for.
+        bits: u32,
+    },
+    /// The artefact there was made from something else.
+    #[error("the artefact at {folder} was made with another recipe or from other files")]
+    Stale {
+        /// Where it is.
+        folder: String,
+    },
+    /// A quantized model as the original.
+    #[error("`{folder}` is already quantized; a run compares an original with its conversion")]
+    AlreadyQuantized {
+        /// The folder.
+        folder: String,
+    },
+    /// Two texts where one is read, or the other way round.
+    #[error("the dataset `{0}` has one text a row; similarity needs two")]
+    NoPair(String),
+    /// Candidate labels for a model that does not tell what follows from a text.
+    #[error("dataset `{dataset}` is for zero-shot classification, which needs a model of natural-language inference; this one's classes are {}", text::list(.classes, 12))]
+    NoInference {
+        /// The dataset.
+        dataset: String,
+        /// The model's classes.
+        classes: Vec<String>,
+    },
+    /// Two texts where a zero-shot question reads one.
+    #[error("the dataset `{0}` has two texts a row; zero-shot classification reads one")]
+    PairForZeroShot(String),
+    /// More candidates than labels, or fewer.
+    #[error("dataset `{dataset}` has {} candidate labels for its {} labels {}", .candidates.len(), .labels.len(), text::list(.labels, 12))]
+    Candidates {
+        /// The dataset.
+        dataset: String,
+        /// Its labels.
+        labels: Vec<String>,
+        /// The candidates.
+        candidates: Vec<String>,
+    },
+    /// Numbers as candidates.
+    #[error("the labels of dataset `{0}` have no names, so there is nothing to ask the model")]
+    NamelessCandidates(String),
+    /// This build lacks MLX.
+    #[error("arm `{0}`: built without MLX")]
+    WithoutMlx(String),
+}
+
+impl PlanError {
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Weights(error) => error.hint(),
+            Self::Tokenizer(error) => error.hint(),
+            Self::Convert(error) => error.hint(),
+            Self::Labels(error) => error.hint(),
+            Self::NotConverted { model, bits, .. } => Some(format!(
+                "make sure to run conversion first: `gatecheck convert --model {model} --bits {bits}`, or leave out \
+                 `--no-convert`"
+            )),
+            Self::Stale { .. } => Some("leave out `--no-convert`, or convert with `--no-skip`".to_owned()),
+            Self::AlreadyQuantized { .. } => Some("give the original model as `--model`".to_owned()),
+            Self::WithoutMlx(_) => Some(
+                "build with the default features (`make build`), or compare `--arms candle,candle`"
+                    .to_owned(),
+            ),
+            Self::NoRows(_) => {
+                Some("rows with label -1, null or nothing are left out; check the label column".to_owned())
+            }
+            Self::NoInference { .. } => Some(
+                "take a model with a class called `entailment`, or one whose classes are the dataset's labels"
+                    .to_owned(),
+            ),
+            Self::PairForZeroShot(_) => Some(
+                "name the text to be classified in the dataset's entry, under `columns: {text: …}`".to_owned(),
+            ),
+            Self::Candidates { .. } => {
+                Some("give `candidate_labels` one for each label, in the order of `label_names`".to_owned())
+            }
+            Self::NamelessCandidates(_) => {
+                Some("give the dataset's entry `label_names`, or `candidate_labels`".to_owned())
+            }
+            Self::NoPair(_) | Self::File(_) => None,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What is asked of the model, and how its answers are scored: classes by their names, scores by
+//! likeness, or candidate labels as hypotheses.
+
+use std::path::Path;
+
+use gatecheck_data::dataset::{self, Dataset, Example, Gold};
+use gatecheck_judge::record::{LabelMeaning, LabelRule, Labels, Task, ZeroShot};
+use gatecheck_model::{
+    config::{ConfigError, Head, ModelConfig},
+    labels::{LabelMatch, MatchRule, match_labels},
+    tokenizer::{TextEncoder, TokenizerError, Truncation},
+};
+
+use super::{PlanError, Settings, zero_shot};
+use crate::app::cell::{Input, Reading};
+
+/// A dataset's question to a model.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) task: Task,
+    pub(super) reading: Reading,
+    pub(super) labels: Option<Labels>,
+    pub(super) zero_shot: Option<ZeroShot>,
+    /// For each dataset label its position in the names of `labels`.
+    classes: Vec<usize>,
+}
+
+impl Question {
+    /// The question, if the model can be asked it.
+    pub(super) fn new(
+        dataset: &Dataset,
+        config: &ModelConfig,
+        folder: &Path,
+        settings: &Settings,
+    ) -> Result<Self, PlanError> {
+        let folder = || folder.to_owned();
+        match (dataset.task, &config.head) {
+            (dataset::Task::Classification, Some(Head::Classification(_))) => {
+                match zero_shot::question(dataset, config, settings)? {
+                    Some(question) => Ok(question),
+                    None => Self::classification(dataset, config, settings),
+                }
+            }
+            (dataset::Task::Classification, _) => Err(ConfigError::NoClassifier { folder: folder() }.into()),
+            (dataset::Task::Similarity, Some(Head::Embedding(_))) => Ok(Self {
+                task: Task::Similarity,
+                reading: Reading::Cosine,
+                labels: None,
+                zero_shot: None,
+                classes: Vec::new(),
+            }),
+            (dataset::Task::Similarity, _) => Err(ConfigError::NoPooling { folder: folder() }.into()),
+        }
+    }
+
+    fn classification(
+        dataset: &Dataset,
+        config: &ModelConfig,
+        settings: &Settings,
+    ) -> Result<Self, PlanError> {
+        let map = settings.label_map.as_ref();
+        let LabelMatch { names, rule, gold, predictions } =
+            match_labels(&dataset.label_names, &config.labels, map)?;
+        let rule = match rule {
+            MatchRule::ByName => LabelRule::ByName,
+            MatchRule::LabelMap => LabelRule::LabelMap,
+            MatchRule::FoldedGold => LabelRule::FoldedGold,
+            MatchRule::FoldedPredictions => LabelRule::FoldedPredictions,
+        };
+        let labels = Labels {
+            names,
+            rule,
+            dataset: meanings(&dataset.label_names, &gold),
+            model: meanings(&config.labels, &predictions),
+        };
+        Ok(Self {
+            task: Task::Classification,
+            reading: Reading::Logits,
+            labels: Some(labels),
+            zero_shot: None,
+            classes: gold,
+        })
+    }
+
+    /// The question that puts every candidate to the model; candidates stand in the order of the
+    /// dataset's labels.
+    pub(super) fn zero_shot(dataset: &Dataset, reading: Reading, zero_shot: ZeroShot) -> Self {
+        let classes: Vec<usize> = (0..dataset.label_names.len()).collect();
+        let labels = Labels {
+            names: dataset.label_names.clone(),
+            rule: LabelRule::ZeroShot,
+            dataset: meanings(&dataset.label_names, &classes),
+            model: Vec::new(),
+        };
+        Self {
+            task: Task::Classification,
+            reading,
+            labels: Some(labels),
+            zero_shot: Some(zero_shot),
+            classes,
+        }
+    }
+
+    /// Gold labels as positions in the names that are scored, or scores.
+    pub(super) fn gold(&self, dataset: &Dataset) -> Vec<f64> {
+        let value = |example: &Example| match example.gold {
+            Gold::Label(label) => self.classes[label] as f64,
+            Gold::Score(score) => score,
+        };
+        dataset.examples.iter().map(value).collect()
+    }
+
+    /// Which text gives way: never the hypothesis of a zero-shot question, which is what is asked.
+    pub(super) fn truncation(&self, configured: Truncation) -> Truncation {
+        if self.zero_shot.is_some() { Truncation::OnlyFirst } else { configured }
+    }
+
+    /// The examples as the model reads them.
+    pub(super) fn inputs(&self, dataset: &Dataset, encoder: &TextEncoder) -> Result<Vec<Input>, PlanError> {
+        let hypotheses: Vec<String> = self.zero_shot.as_ref().map(zero_shot::hypotheses).unwrap_or_default();
+        let mut texts = Vec::new();
+        for example in &dataset.examples {
+            let (text, pair) = (example.text.as_str(), example.pair.as_deref());
+            match self.reading {
+                Reading::Logits => texts.push((text, pair)),
+                Reading::Candidates { .. } => {
+                    texts.extend(hypotheses.iter().map(|hypothesis| (text, Some(hypothesis.as_str()))));
+                }
+                Reading::Cosine => {
+                    let pair = pair.ok_or_else(|| PlanError::NoPair(dataset.name.clone()))?;
+                    texts.extend([(text, None), (pair, None)]);
+                }
+            }
+        }
+        let rows_each = texts.len() / dataset.examples.len().max(1);
+        let encoded = encoder.encode(&texts).map_err(|error| match error {
+            // The encoder counts rows.
+            TokenizerError::Encode { example, reason } => {
+                TokenizerError::Encode { example: example / rows_each.max(1), reason }
+            }
+            other => other,
+        })?;
+        let mut rows = encoded.into_iter();
+        let input = |_| Input { rows: rows.by_ref().take(rows_each).collect() };
+        Ok(dataset.examples.iter().map(input).collect())
+    }
+}
+
+fn meanings(labels: &[String], classes: &[usize]) -> Vec<LabelMeaning> {
+    let pairs = labels.iter().zip(classes);
+    pairs.map(|(label, class)| LabelMeaning { label: label.clone(), class: *class as u32 }).collect()
+}

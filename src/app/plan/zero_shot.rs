@@ -1,0 +1,90 @@
+//! Zero-shot classification: each candidate label is put to a model of natural-language inference as
+//! a hypothesis about the text, as `ZeroShotClassificationPipeline` of transformers does.
+
+use gatecheck_data::dataset::Dataset;
+use gatecheck_judge::record::ZeroShot;
+use gatecheck_model::{
+    config::ModelConfig,
+    inference::{Verdicts, names_relation, verdicts},
+    labels::match_labels,
+};
+
+use super::{PlanError, Settings, question::Question};
+use crate::app::cell::Reading;
+
+/// The hypothesis unless the configuration has another; that of transformers.
+pub const TEMPLATE: &str = "This example is {}.";
+
+/// Whether and how candidate labels are put to the model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ZeroShotSettings {
+    /// The dataset's entry asks for it.
+    pub asked: bool,
+    /// The model is for it: labels that it has no classes for become candidates.
+    pub model_is_for_it: bool,
+    /// The hypothesis with `{}` for the candidate; [`TEMPLATE`] if absent.
+    pub hypothesis_template: Option<String>,
+    /// What stands for each label of the dataset, in their order; their names if absent.
+    pub candidate_labels: Option<Vec<String>>,
+    /// Whether candidates are scored one by one instead of against each other.
+    pub multi_label: bool,
+}
+
+/// The zero-shot question, where that is what is to be asked.
+pub(super) fn question(
+    dataset: &Dataset,
+    config: &ModelConfig,
+    settings: &Settings,
+) -> Result<Option<Question>, PlanError> {
+    let wanted = &settings.zero_shot;
+    let matches = || match_labels(&dataset.label_names, &config.labels, settings.label_map.as_ref()).is_ok();
+    let Some(verdicts) = verdicts(&config.labels) else {
+        // A model with the dataset's own classes answers directly.
+        return if wanted.asked && !matches() {
+            let (dataset, classes) = (dataset.name.clone(), config.labels.clone());
+            Err(PlanError::NoInference { dataset, classes })
+        } else {
+            Ok(None)
+        };
+    };
+    let fits = wanted.model_is_for_it && !names_relation(&dataset.label_names) && !matches();
+    if wanted.asked || fits { ask(dataset, config, wanted, verdicts).map(Some) } else { Ok(None) }
+}
+
+fn ask(
+    dataset: &Dataset,
+    config: &ModelConfig,
+    wanted: &ZeroShotSettings,
+    verdicts: Verdicts,
+) -> Result<Question, PlanError> {
+    if dataset.examples.iter().any(|example| example.pair.is_some()) {
+        return Err(PlanError::PairForZeroShot(dataset.name.clone()));
+    }
+    let labels = &dataset.label_names;
+    let candidates = wanted.candidate_labels.as_ref().unwrap_or(labels);
+    if candidates.len() != labels.len() {
+        let (labels, candidates) = (labels.clone(), candidates.clone());
+        return Err(PlanError::Candidates { dataset: dataset.name.clone(), labels, candidates });
+    }
+    if candidates.iter().all(|candidate| candidate.parse::<f64>().is_ok()) {
+        return Err(PlanError::NamelessCandidates(dataset.name.clone()));
+    }
+    let Verdicts { entailment, against } = verdicts;
+    // Of one candidate alone the softmax would always be 1.
+    let multi_label = wanted.multi_label || candidates.len() == 1;
+    let facts = ZeroShot {
+        hypothesis_template: wanted.hypothesis_template.clone().unwrap_or_else(|| TEMPLATE.to_owned()),
+        candidate_labels: candidates.clone(),
+        multi_label,
+        entailment: config.labels[entailment].clone(),
+        against: config.labels[against].clone(),
+    };
+    let reading = Reading::Candidates { entailment, against: multi_label.then_some(against) };
+    Ok(Question::zero_shot(dataset, reading, facts))
+}
+
+/// The hypothesis of each candidate.
+pub(super) fn hypotheses(zero_shot: &ZeroShot) -> Vec<String> {
+    let hypothesis = |candidate: &String| zero_shot.hypothesis_template.replacen("{}", candidate, 1);
+    zero_shot.candidate_labels.iter().map(hypothesis).collect()
+}

@@ -1,0 +1,203 @@
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
+
+use gatecheck_backend::{
+    mock::MockScript,
+    worker::{
+        Worker, WorkerError,
+        protocol::{BackendKind, Request, Response, WorkerSpec, receive_response, send_request},
+        session::serve,
+    },
+};
+use gatecheck_judge::{fixture, record::Role};
+use gatecheck_model::batch::Encoded;
+
+use super::*;
+use crate::{
+    app::cell::{ArmPlan, Effort, Reading},
+    app::event::Silent,
+};
+
+/// Runs a session in this thread: every call replays the conversation so far, which for a scripted
+/// arm gives the same answers.
+#[derive(Default)]
+struct Replay {
+    input: Vec<u8>,
+}
+
+impl Worker for Replay {
+    fn call(&mut self, request: &Request) -> Result<Response, WorkerError> {
+        // Only loading matters to what comes later.
+        let kept = self.input.len();
+        send_request(&mut self.input, request).unwrap();
+        let mut output = Vec::new();
+        serve(&mut self.input.as_slice(), &mut output, crate::app::backends::load).unwrap();
+        if !matches!(request, Request::Load(_)) {
+            self.input.truncate(kept);
+        }
+        let mut reader = output.as_slice();
+        let answers: VecDeque<_> = std::iter::from_fn(|| receive_response(&mut reader).unwrap()).collect();
+        match answers.into_iter().last().unwrap() {
+            Response::Failed { message } => Err(WorkerError::Reported(message)),
+            answer => Ok(answer),
+        }
+    }
+
+    fn stderr(&self) -> String {
+        "last words".to_owned()
+    }
+}
+
+struct InThread;
+
+impl Launcher for InThread {
+    fn launch(&self) -> Result<Box<dyn Worker>, WorkerError> {
+        Ok(Box::new(Replay::default()))
+    }
+}
+
+fn arm(name: &str, role: Role, script: MockScript) -> ArmPlan {
+    ArmPlan {
+        name: name.to_owned(),
+        role,
+        spec: WorkerSpec { backend: BackendKind::Mock(script), folder: "none".into(), threads: 1 },
+        quantization: None,
+        size_bytes: 1000,
+        expected_size_bytes: None,
+        recipe_sha256: None,
+    }
+}
+
+fn cell(candidate: MockScript) -> Cell {
+    let record = fixture::two_arms();
+    let input = |index: u32| {
+        let ids = vec![index + 1; 3 + (index as usize) % 5];
+        Input { rows: vec![Encoded { type_ids: vec![0; ids.len()], ids, truncated: false }] }
+    };
+    let baseline = MockScript { ns_per_call: 3_000_000, ..MockScript::default() };
+    Cell {
+        model: record.model,
+        dataset: record.dataset,
+        settings: record.settings,
+        policy: record.policy,
+        seed: 1,
+        arms: vec![arm("candle", Role::Baseline, baseline), arm("mlx-q8", Role::Candidate, candidate)],
+        inputs: (0..50).map(input).collect(),
+        reading: Reading::Logits,
+        gold: vec![0.0; 50],
+        effort: Effort { latency_queries: 30, throughput_s: 0.0, settle: Duration::ZERO },
+    }
+}
+
+#[test]
+fn every_example_is_measured_in_both_arms() {
+    let mut cell = cell(MockScript::default());
+    cell.settings.batch_size = 4;
+    let record = run(&cell, &InThread, &mut Silent);
+    assert!(!record.interrupted);
+    for arm in &record.arms {
+        assert_eq!(arm.failure, None);
+        assert!(arm.measured.iter().all(|measured| *measured));
+        assert_eq!(arm.latency.len(), 30);
+        // 13 batches a pass; a second pass brings the blocks to 26.
+        assert_eq!(arm.throughput.len(), 26);
+        let examples: u32 = arm.throughput.iter().map(|call| call.examples).sum();
+        assert_eq!(examples, 100);
+        assert!(arm.memory.peak > 0 && !arm.memory.samples.is_empty());
+    }
+    assert_eq!(record.arms[0].outputs, record.arms[1].outputs);
+    assert!(record.arms[0].throughput.iter().all(|call| call.ns == 3_000_000));
+    let blocks = |arm: usize| record.arms[arm].throughput.iter().map(|call| (call.block, call.item));
+    assert!(blocks(0).eq(blocks(1)), "both arms do the same work in the same blocks");
+}
+
+#[test]
+fn a_failing_arm_leaves_the_other_alone() {
+    for (phase, fail_by) in [
+        ("load", "error"),
+        ("warm-up", "error"),
+        ("latency", "nan"),
+        ("throughput", "nan"),
+        ("throughput", "error"),
+    ] {
+        let script = MockScript {
+            fail_in: Some(phase.to_owned()),
+            fail_by: fail_by.to_owned(),
+            ..MockScript::default()
+        };
+        let record = run(&cell(script), &InThread, &mut Silent);
+        let failure = record.arms[1].failure.as_ref().unwrap();
+        assert_eq!((failure.phase.as_str(), failure.stderr.as_str()), (phase, "last words"));
+        assert!(!failure.message.is_empty());
+        assert_eq!(record.arms[0].failure, None);
+        assert!(record.arms[0].measured.iter().all(|measured| *measured));
+        let report = gatecheck_judge::report::Report::new(&record, &record.policy);
+        assert_eq!(report.exit_code, gatecheck_judge::gate::exit_code::ERROR, "{phase}");
+    }
+}
+
+#[test]
+fn similarity_scores_are_cosines() {
+    let mut cell = cell(MockScript::default());
+    cell.dataset.task = Task::Similarity;
+    cell.model.labels.clear();
+    let text = |id: u32| Encoded { ids: vec![id], type_ids: vec![0], truncated: false };
+    // The scripted vector of a text is 2 at its id mod 3 and 0 elsewhere.
+    cell.reading = Reading::Cosine;
+    cell.inputs = [(3, 6), (3, 4)].map(|(a, b)| Input { rows: vec![text(a), text(b)] }).into();
+    cell.gold = vec![5.0, 0.0];
+    let record = run(&cell, &InThread, &mut Silent);
+    assert_eq!(record.arms[0].outputs, [1.0, 0.0]);
+    assert_eq!(record.tokens, [2, 2]);
+}
+
+#[test]
+fn candidates_of_an_example_are_asked_together() {
+    let mut cell = cell(MockScript::default());
+    let text = |id: u32| Encoded { ids: vec![id, 0], type_ids: vec![0; 2], truncated: false };
+    // `[id, 0]` is class 31 · id mod 3, which is that of the id.
+    cell.inputs = vec![Input { rows: vec![text(1), text(3)] }, Input { rows: vec![text(3), text(2)] }];
+    cell.gold = vec![1.0, 0.0];
+    cell.settings.batch_size = 2;
+    for (against, outputs) in [(None, [0.0, 2.0, 2.0, 0.0]), (Some(2), [0.0, 2.0, 2.0, -2.0])] {
+        cell.reading = Reading::Candidates { entailment: 0, against };
+        let record = run(&cell, &InThread, &mut Silent);
+        assert_eq!(record.arms[0].failure, None);
+        assert_eq!((record.arms[0].outputs.as_slice(), record.arms[0].output_width), (&outputs[..], 2));
+        // All candidates in one call, which is one example and one query.
+        assert!(record.arms[0].latency.iter().all(|call| (call.examples, call.tokens) == (1, 4)));
+        assert!(record.arms[0].throughput.iter().all(|call| (call.examples, call.tokens) == (1, 4)));
+    }
+}
+
+/// Stops the run after some calls, as Ctrl-C does.
+struct Stopping(Rc<RefCell<u32>>);
+
+struct StoppingWorker(Replay, Rc<RefCell<u32>>);
+
+impl Launcher for Stopping {
+    fn launch(&self) -> Result<Box<dyn Worker>, WorkerError> {
+        Ok(Box::new(StoppingWorker(Replay::default(), Rc::clone(&self.0))))
+    }
+}
+
+impl Worker for StoppingWorker {
+    fn call(&mut self, request: &Request) -> Result<Response, WorkerError> {
+        let left = self.1.borrow().checked_sub(1).ok_or(WorkerError::Cancelled)?;
+        *self.1.borrow_mut() = left;
+        self.0.call(request)
+    }
+
+    fn stderr(&self) -> String {
+        String::new()
+    }
+}
+
+#[test]
+fn a_stopped_run_keeps_what_was_measured() {
+    let record = run(&cell(MockScript::default()), &Stopping(Rc::new(RefCell::new(60))), &mut Silent);
+    assert!(record.interrupted);
+    assert!(!record.arms[0].latency.is_empty());
+    assert!(record.arms.iter().all(|arm| arm.failure.is_none()));
+    let report = gatecheck_judge::report::Report::new(&record, &record.policy);
+    assert_ne!(report.exit_code, gatecheck_judge::gate::exit_code::PASS);
+}
