@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::app::version::VERSION;
+
 /// May this converted model ship in place of the original?
 #[derive(Debug, Parser)]
-#[command(name = "gatecheck", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "gatecheck", version = VERSION, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -22,7 +22,8 @@ const LAYERS: &[(&str, &[Row])] = &[
         &[
             ("stats", &[]),
             ("histogram", &[]),
-            ("record", &[]),
+            ("engine", &[]),
+            ("record", &["engine"]),
             ("fixture", &["record"]),
             ("metrics", &["stats"]),
             ("analysis", &["histogram", "metrics", "record", "stats"]),
@@ -35,12 +36,13 @@ const LAYERS: &[(&str, &[Row])] = &[
     (
         "src/app",
         &[
-            ("backends", &[]),
+            ("version", &[]),
+            ("backends", &["version"]),
             ("event", &[]),
             ("cell", &[]),
             ("config", &[]),
-            ("runner", &["cell", "event"]),
-            ("plan", &["cell", "runner"]),
+            ("runner", &["backends", "cell", "event", "version"]),
+            ("plan", &["cell", "runner", "version"]),
         ],
     ),
 ];

@@ -18,6 +18,7 @@ use crate::{
     post_norm::{Layer, PostNorm},
     record,
     weights::Loader,
+    work::Recorder,
 };
 
 /// Encoder and decoder, without a head.
@@ -57,14 +58,19 @@ impl Bart {
 }
 
 impl Encoder for Bart {
-    fn forward(&self, batch: &Batch, mut trace: Option<&mut Trace>) -> Result<Tensor> {
-        let encoded = self.encoder.forward(batch, trace.as_deref_mut())?;
+    fn forward(&self, batch: &Batch, recorder: &Recorder, mut trace: Option<&mut Trace>) -> Result<Tensor> {
+        let encoded = self.encoder.forward(batch, recorder, trace.as_deref_mut())?;
         let rows: Vec<_> = batch.ranges().collect();
         let ids = shifted(self.start, rows.iter().map(|row| &batch.ids[row.clone()]));
         let mut x = self.embeddings.forward(&Batch { ids, ..batch.clone() })?;
         record(&mut trace, "decoder.embeddings", &x)?;
-        let causal =
-            Attention { rows: &rows, heads: self.heads, scale: self.scale, change: Some(&NoneAfter) };
+        let causal = Attention {
+            rows: &rows,
+            heads: self.heads,
+            scale: self.scale,
+            change: Some(&NoneAfter),
+            recorder,
+        };
         let cross = Attention { change: None, ..causal };
         for (index, (layer, others)) in self.layers.iter().enumerate() {
             x = layer.attend(&x, &causal)?;

@@ -38,7 +38,7 @@ impl Convolution {
             let input = output / outputs * inputs + input;
             weight[(output * width + offset) * hidden + input] = *value;
         }
-        let product = Linear::new(weight, bias, width * hidden)?;
+        let product = Linear::new(weight, bias, width * hidden, &loader.recorder)?;
         Ok(Self {
             product,
             width: *width,

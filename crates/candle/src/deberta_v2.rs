@@ -16,6 +16,7 @@ use crate::{
     post_norm::PostNorm,
     record,
     weights::Loader,
+    work::Recorder,
 };
 
 /// The encoder, without a head.
@@ -101,14 +102,15 @@ impl Attended<'_> {
 }
 
 impl Encoder for DebertaV2 {
-    fn forward(&self, batch: &Batch, mut trace: Option<&mut Trace>) -> Result<Tensor> {
+    fn forward(&self, batch: &Batch, recorder: &Recorder, mut trace: Option<&mut Trace>) -> Result<Tensor> {
         let rows: Vec<_> = batch.ranges().collect();
         let first = self.base.embeddings.forward(batch)?;
         record(&mut trace, "embeddings", &first)?;
         let mut x = first.clone();
         for (index, layer) in self.base.weights.iter().enumerate() {
             let change = self.distances.get(index).map(|distances| distances as &dyn Change);
-            let attention = Attention { rows: &rows, heads: self.base.heads, scale: self.scale, change };
+            let attention =
+                Attention { rows: &rows, heads: self.base.heads, scale: self.scale, change, recorder };
             x = layer.feed_forward(&layer.attend(&x, &attention)?, self.base.activation)?;
             if let (0, Some(convolution)) = (index, &self.convolution) {
                 x = convolution.add(&rows, &first, &x)?;

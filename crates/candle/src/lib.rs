@@ -14,6 +14,8 @@ mod disentangled;
 mod elementwise;
 mod embeddings;
 mod error;
+mod facts;
+mod floor;
 mod gemm;
 mod head;
 mod linear;
@@ -27,8 +29,12 @@ mod tile;
 mod weights;
 mod work;
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
-use gatecheck_backend::{Backend, BackendError, Facts, Floor, LoadOptions, Trace, check, required_head};
+use gatecheck_backend::{
+    Arm, BackendError, Diagnose, Encode, Facts, Floor, LoadOptions, Model, Trace, check, required_head,
+};
 use gatecheck_model::{
     architecture::Limits,
     batch::Batch,
@@ -38,13 +44,18 @@ use gatecheck_model::{
 
 use self::{
     bart::Bart, deberta_v2::DebertaV2, error::Failure, head::Head, mobilebert::MobileBert,
-    modernbert::ModernBert, post_norm::PostNorm, weights::Loader, work::Work,
+    modernbert::ModernBert, post_norm::PostNorm, weights::Loader, work::Recorder,
 };
 
 /// A loaded encoder.
 trait Encoder {
     /// Token states `[real tokens, hidden]` of the last layer.
-    fn forward(&self, batch: &Batch, trace: Option<&mut Trace>) -> candle_core::Result<Tensor>;
+    fn forward(
+        &self,
+        batch: &Batch,
+        recorder: &Recorder,
+        trace: Option<&mut Trace>,
+    ) -> candle_core::Result<Tensor>;
 }
 
 fn encoder(
@@ -73,6 +84,7 @@ pub struct CandleBackend {
     encoder: Box<dyn Encoder + Send + Sync>,
     head: Head,
     limits: Limits,
+    recorder: Arc<Recorder>,
     pool: rayon::ThreadPool,
 }
 
@@ -83,7 +95,8 @@ impl CandleBackend {
         let config = ModelConfig::open(&options.folder)?;
         let head = required_head(&config, options)?;
         let checkpoint = Checkpoint::open(&options.folder, &config)?;
-        let loader = Loader { checkpoint: &checkpoint };
+        let recorder = Arc::default();
+        let loader = Loader { checkpoint: &checkpoint, recorder: Arc::clone(&recorder) };
         let encoder = encoder(&loader, &config)?;
         let head = Head::load(&loader, &config, &head)?;
         checkpoint.finish(config.architecture.heads())?;
@@ -91,48 +104,58 @@ impl CandleBackend {
             .num_threads(options.threads)
             .build()
             .map_err(|error| BackendError::Threads { threads: options.threads, reason: error.to_string() })?;
-        Ok(Self { encoder, head, limits: config.limits, pool })
+        Ok(Self { encoder, head, limits: config.limits, recorder, pool })
     }
 
     fn run(&self, batch: &Batch, trace: Option<&mut Trace>) -> candle_core::Result<Vec<Vec<f32>>> {
-        let states = self.encoder.forward(batch, trace)?;
+        let states = self.encoder.forward(batch, &self.recorder, trace)?;
         self.head.forward(&states, batch)
     }
 }
 
-impl Backend for CandleBackend {
-    fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
-        check(&self.limits, batch)?;
-        Ok(self.pool.install(|| self.run(batch, None)).map_err(Failure::from)?)
+impl Model for CandleBackend {
+    fn facts(&self) -> Facts {
+        facts::facts()
     }
 
     fn peak_memory(&self) -> Option<u64> {
         None
     }
+}
 
-    fn floor(&mut self, batch: &Batch) -> Result<Option<Floor>, BackendError> {
+impl Encode for CandleBackend {
+    fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
         check(&self.limits, batch)?;
-        let work =
-            Work::of(|| self.pool.install(|| self.run(batch, None)).map(drop)).map_err(Failure::from)?;
-        Ok(Some(self.pool.install(|| work.floor())))
+        Ok(self.pool.install(|| self.run(batch, None)).map_err(Failure::from)?)
     }
+}
 
-    fn highest_rate(&mut self) -> Option<f64> {
-        Some(self.pool.install(work::highest_rate))
-    }
-
-    fn facts(&self) -> Facts {
-        Facts {
-            device: "cpu".to_owned(),
-            execution: "float32".to_owned(),
-            library: format!("candle 0.11.1, {}", gemm::library_name()),
-        }
-    }
-
+impl Diagnose for CandleBackend {
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
         check(&self.limits, batch)?;
         let mut trace = Trace::default();
         trace.outputs = self.pool.install(|| self.run(batch, Some(&mut trace))).map_err(Failure::from)?;
         Ok(trace)
+    }
+
+    fn floor(&mut self, batch: &Batch) -> Result<Option<Floor>, BackendError> {
+        check(&self.limits, batch)?;
+        let pass = || self.pool.install(|| self.run(batch, None)).map(drop);
+        let work = self.recorder.listen(pass).map_err(Failure::from)?;
+        Ok(Some(self.pool.install(|| floor::floor(&work))))
+    }
+
+    fn highest_rate(&mut self) -> Option<f64> {
+        Some(self.pool.install(floor::highest_rate))
+    }
+}
+
+impl Arm for CandleBackend {
+    fn as_encode(&mut self) -> Option<&mut dyn Encode> {
+        Some(self)
+    }
+
+    fn as_diagnose(&mut self) -> Option<&mut dyn Diagnose> {
+        Some(self)
     }
 }

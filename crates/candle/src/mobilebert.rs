@@ -15,6 +15,7 @@ use crate::{
     linear::{Linear, Norm, with_slices},
     record,
     weights::Loader,
+    work::Recorder,
 };
 
 /// Projections to queries, keys and values.
@@ -104,9 +105,10 @@ impl MobileBert {
 }
 
 impl Encoder for MobileBert {
-    fn forward(&self, batch: &Batch, mut trace: Option<&mut Trace>) -> Result<Tensor> {
+    fn forward(&self, batch: &Batch, recorder: &Recorder, mut trace: Option<&mut Trace>) -> Result<Tensor> {
         let rows: Vec<_> = batch.ranges().collect();
-        let attention = Attention { rows: &rows, heads: self.heads, scale: self.scale, change: None };
+        let attention =
+            Attention { rows: &rows, heads: self.heads, scale: self.scale, change: None, recorder };
         let mut x = self.embeddings.forward(batch)?;
         record(&mut trace, "embeddings", &x)?;
         for (index, layer) in self.layers.iter().enumerate() {

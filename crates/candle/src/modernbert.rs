@@ -23,6 +23,7 @@ use crate::{
     product::Turns,
     record,
     weights::Loader,
+    work::Recorder,
 };
 
 struct Layer {
@@ -116,7 +117,7 @@ impl ModernBert {
 }
 
 impl Encoder for ModernBert {
-    fn forward(&self, batch: &Batch, mut trace: Option<&mut Trace>) -> Result<Tensor> {
+    fn forward(&self, batch: &Batch, recorder: &Recorder, mut trace: Option<&mut Trace>) -> Result<Tensor> {
         let rows: Vec<_> = batch.ranges().collect();
         let positions: Vec<usize> = rows.iter().flat_map(|row| 0..row.len()).collect();
         let tables = self.angles.iter().map(|(bits, angles)| (*bits, angles.up_to(batch.longest())));
@@ -129,7 +130,7 @@ impl Encoder for ModernBert {
         for (index, layer) in self.layers.iter().enumerate() {
             let window = layer.window.as_ref().filter(|window| batch.longest() > window.reach + 1);
             let change = window.map(|window| window as &dyn Change);
-            let attention = Attention { rows: &rows, heads: self.heads, scale, change };
+            let attention = Attention { rows: &rows, heads: self.heads, scale, change, recorder };
             let turns = Turns { angles: &tables[&layer.angles], size, positions: &positions };
             x = layer.forward(&x, &attention, &turns, self.activation)?;
             record(&mut trace, &format!("layer.{index}"), &x)?;

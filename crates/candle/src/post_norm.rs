@@ -15,6 +15,7 @@ use crate::{
     linear::{Linear, Norm},
     record,
     weights::Loader,
+    work::Recorder,
 };
 
 /// A layer: self-attention, then a feed-forward half.
@@ -89,10 +90,10 @@ impl PostNorm {
 }
 
 impl Encoder for PostNorm {
-    fn forward(&self, batch: &Batch, mut trace: Option<&mut Trace>) -> Result<Tensor> {
+    fn forward(&self, batch: &Batch, recorder: &Recorder, mut trace: Option<&mut Trace>) -> Result<Tensor> {
         let rows: Vec<_> = batch.ranges().collect();
         let change = self.relative.as_ref().map(|bias| bias as &dyn Change);
-        let attention = Attention { rows: &rows, heads: self.heads, scale: self.scale, change };
+        let attention = Attention { rows: &rows, heads: self.heads, scale: self.scale, change, recorder };
         let mut x = self.embeddings.forward(batch)?;
         record(&mut trace, "embeddings", &x)?;
         for (index, weights) in self.layers.iter().enumerate() {

@@ -1,5 +1,7 @@
 //! From a checkpoint to candle tensors of 32-bit floats.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Tensor};
 use gatecheck_model::{
     checkpoint::{Checkpoint, Matrix},
@@ -10,11 +12,14 @@ use gatecheck_model::{
 use crate::{
     Failure,
     linear::{Linear, Norm},
+    work::Recorder,
 };
 
 /// Takes the parts of a model out of a checkpoint.
 pub(crate) struct Loader<'a> {
     pub(crate) checkpoint: &'a Checkpoint,
+    /// For whatever does products.
+    pub(crate) recorder: Arc<Recorder>,
 }
 
 impl Loader<'_> {
@@ -51,7 +56,7 @@ impl Loader<'_> {
             weight.extend(self.floats(module.as_ref(), outputs, inputs)?);
             bias.extend(self.checkpoint.floats(&format!("{}.bias", module.as_ref()), &[outputs])?);
         }
-        Ok(Linear::new(weight, bias, inputs)?)
+        Ok(Linear::new(weight, bias, inputs, &self.recorder)?)
     }
 
     /// The linear layer of `dense`, without what follows it.
@@ -60,7 +65,8 @@ impl Loader<'_> {
         if *bias {
             return self.linear(module, *outputs, *inputs);
         }
-        Ok(Linear::new(self.floats(module, *outputs, *inputs)?, vec![0.0; *outputs], *inputs)?)
+        let weight = self.floats(module, *outputs, *inputs)?;
+        Ok(Linear::new(weight, vec![0.0; *outputs], *inputs, &self.recorder)?)
     }
 
     /// A layer norm with bias.

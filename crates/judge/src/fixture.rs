@@ -178,6 +178,7 @@ fn arm(name: &str, role: Role, divisor: u64) -> ArmRecord {
         backend: if is_baseline { "candle" } else { "mlx" }.to_owned(),
         device: if is_baseline { "cpu" } else { "metal" }.to_owned(),
         execution: "float32".to_owned(),
+        engine: Some(engine(is_baseline)),
         quantization: None,
         weights: format!("models/{name}"),
         size_bytes: 438_000_000,
@@ -196,6 +197,31 @@ fn arm(name: &str, role: Role, divisor: u64) -> ArmRecord {
         output_width: 3,
         measured: vec![true; EXAMPLES],
         failure: None,
+    }
+}
+
+fn engine(is_baseline: bool) -> Engine {
+    let kernel = |of: &str, by: &str| Kernel { of: of.to_owned(), by: by.to_owned() };
+    let library = |name: &str, version: Option<&str>| Library {
+        name: name.to_owned(),
+        version: version.map(str::to_owned),
+    };
+    if is_baseline {
+        return Engine {
+            name: "candle-core".to_owned(),
+            version: Some("1.2.3".to_owned()),
+            kernels: vec![
+                kernel("linear layers", "Accelerate"),
+                kernel("attention", "gatecheck's packed kernels, NEON"),
+            ],
+            libraries: vec![library("Accelerate", None)],
+        };
+    }
+    Engine {
+        name: "MLX".to_owned(),
+        version: Some("4.5.6".to_owned()),
+        kernels: vec![kernel("matrix products of floats", "MLX, metal")],
+        libraries: vec![library("mlx-rs", Some("7.8.9"))],
     }
 }
 
@@ -281,7 +307,7 @@ fn environment() -> Environment {
         cores: 8,
         memory_bytes: 16_000_000_000,
         virtualised: Some(false),
-        libraries: vec!["candle: accelerate".to_owned(), "mlx: metal".to_owned()],
+        libraries: Vec::new(),
         load_before: Some(0.5),
         load_after: Some(1.25),
         power: Some("mains".to_owned()),

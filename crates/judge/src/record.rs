@@ -10,6 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::engine::{Engine, Kernel, Library};
+
 /// The version of the record format that this build writes.
 pub const SCHEMA_VERSION: u32 = 2;
 
@@ -260,6 +262,9 @@ pub struct ArmRecord {
     pub device: String,
     /// `float32`, `dequantized` (unpacked to floats at load) or `quantized`.
     pub execution: String,
+    /// What computed it, as the arm told; `None` if it was never loaded, and in records of version 2 or older.
+    #[serde(default)]
+    pub engine: Option<Engine>,
     /// Quantization of the weights; `None` for an unquantized arm.
     pub quantization: Option<Quantization>,
     /// Folder the weights were read from.
@@ -358,7 +363,8 @@ pub struct Environment {
     pub memory_bytes: u64,
     /// Whether the machine is virtual, where that can be told.
     pub virtualised: Option<bool>,
-    /// Matrix library of each backend, such as `candle: openblas 0.3.21`.
+    /// Only in records of version 2 or older, which have no `engine` of an arm: its framework and matrix library.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub libraries: Vec<String>,
     /// One-minute load average before the run.
     pub load_before: Option<f64>,

@@ -3,11 +3,13 @@
 //! MLX is not thread-safe as mlx-rs binds it: one backend per process, used from one thread.
 
 mod bart;
+mod blas;
 mod block;
 mod convolution;
 mod deberta_v2;
 mod disentangled;
 mod error;
+mod facts;
 mod head;
 mod input;
 mod layers;
@@ -18,7 +20,9 @@ mod post_norm;
 mod weights;
 mod window;
 
-use gatecheck_backend::{Backend, BackendError, Facts, LoadOptions, Trace, check, required_head};
+use gatecheck_backend::{
+    Arm, BackendError, Diagnose, Encode, Facts, LoadOptions, Model, Trace, check, required_head,
+};
 use gatecheck_model::{
     architecture::Limits,
     batch::Batch,
@@ -97,12 +101,7 @@ impl MlxBackend {
         let encoder = encoder(&loader, &config)?;
         let head = Head::load(&loader, &config, &head)?;
         checkpoint.finish(config.architecture.heads())?;
-        let execution = match (&config.quantization, execution.dequantize) {
-            (None, _) => format!("{:?}", loader.dtype()).to_lowercase(),
-            (Some(_), true) => "dequantized".to_owned(),
-            (Some(_), false) => "quantized".to_owned(),
-        };
-        let facts = Facts { device: device_name(device), execution, library: library() };
+        let facts = facts::facts(device, config.quantization.is_some(), execution.dequantize, loader.dtype());
         let streams = match device {
             DeviceType::Cpu if options.threads > 1 => {
                 (0..options.threads).map(|_| Stream::new_with_device(&Device::cpu())).collect()
@@ -115,14 +114,14 @@ impl MlxBackend {
 
     /// All rows in one graph on the default stream.
     fn whole(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Vec<Vec<f32>>, Exception> {
-        layers::limit_blas_threads(self.threads);
+        blas::limit_threads(self.threads);
         rows(&self.graph(batch, trace)?, batch.rows())
     }
 
     /// One graph for each part, as many at a time as there are streams.
     fn in_parts(&self, batch: &Batch, parts: &[Vec<usize>]) -> Result<Vec<Vec<f32>>, Exception> {
         // Each stream has a thread; more in the products would only get in the way.
-        layers::limit_blas_threads(1);
+        blas::limit_threads(1);
         let mut outputs = Vec::with_capacity(parts.len());
         for round in parts.chunks(self.streams.len()) {
             let graphs = round
@@ -163,21 +162,17 @@ fn default_device() -> Result<DeviceType, Failure> {
     Ok(Device::try_default()?.get_type()?)
 }
 
-fn device_name(device: DeviceType) -> String {
-    match device {
-        DeviceType::Cpu => "cpu",
-        DeviceType::Gpu if cfg!(target_os = "macos") => "metal",
-        DeviceType::Gpu => "cuda",
+impl Model for MlxBackend {
+    fn facts(&self) -> Facts {
+        self.facts.clone()
     }
-    .to_owned()
+
+    fn peak_memory(&self) -> Option<u64> {
+        mlx_rs::memory::peak_memory().ok().map(|bytes| bytes as u64)
+    }
 }
 
-fn library() -> String {
-    let blas = if cfg!(target_os = "macos") { "Accelerate" } else { "OpenBLAS" };
-    format!("MLX 0.32.2 (mlx-rs 0.33.0), {blas}")
-}
-
-impl Backend for MlxBackend {
+impl Encode for MlxBackend {
     fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
         check(&self.limits, batch)?;
         let parts = parts::parts(batch, self.streams.len());
@@ -186,19 +181,23 @@ impl Backend for MlxBackend {
         }
         Ok(self.in_parts(batch, &parts).map_err(Failure::from)?)
     }
+}
 
-    fn peak_memory(&self) -> Option<u64> {
-        mlx_rs::memory::peak_memory().ok().map(|bytes| bytes as u64)
-    }
-
-    fn facts(&self) -> Facts {
-        self.facts.clone()
-    }
-
+impl Diagnose for MlxBackend {
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
         check(&self.limits, batch)?;
         let mut trace = Trace::default();
         trace.outputs = self.whole(batch, Some(&mut trace)).map_err(Failure::from)?;
         Ok(trace)
+    }
+}
+
+impl Arm for MlxBackend {
+    fn as_encode(&mut self) -> Option<&mut dyn Encode> {
+        Some(self)
+    }
+
+    fn as_diagnose(&mut self) -> Option<&mut dyn Diagnose> {
+        Some(self)
     }
 }

@@ -30,6 +30,7 @@ use self::{
 use crate::{
     app::cell::{ArmPlan, Cell, Effort, Input},
     app::runner::{batches, padded_tokens},
+    app::version::VERSION,
 };
 
 pub use self::{
@@ -220,7 +221,7 @@ fn artefact(
             Err(PlanError::Stale { folder: folder.display().to_string() })
         };
     }
-    let mut request = Request::new(&model.folder, &model.name, &settings.output_dir, recipe);
+    let mut request = Request::new(&model.folder, &model.name, &settings.output_dir, recipe, VERSION);
     request.source_name = model.source.clone();
     request.revision = model.revision.clone();
     let outcome = convert(&request, on_progress)?;

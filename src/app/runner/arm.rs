@@ -2,15 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use gatecheck_backend::worker::{
-    Launcher, Worker, WorkerError,
-    protocol::{BackendKind, Loaded, Request, Response, Share},
+use gatecheck_backend::{
+    Phase,
+    worker::{
+        Launcher, Worker, WorkerError,
+        protocol::{BackendKind, Loaded, Request, Response, Share},
+    },
 };
 use gatecheck_judge::record::{ArmRecord, Call, Failure, Memory};
 use gatecheck_model::batch::Batch;
 
 use super::reading::read;
 use crate::{
+    app::backends::engine,
     app::cell::{ArmPlan, Cell, Reading},
     app::event::{Event, Observer},
 };
@@ -30,7 +34,8 @@ pub(super) struct Arm<'a> {
     cell: &'a Cell,
     plan: &'a ArmPlan,
     worker: Option<Box<dyn Worker>>,
-    library: Option<String>,
+    /// The part of the run that the worker knows of.
+    told: Option<Phase>,
     /// How long the process took to start and load.
     loading: Duration,
     record: ArmRecord,
@@ -50,6 +55,7 @@ impl<'a> Arm<'a> {
             backend: backend.to_owned(),
             device: String::new(),
             execution: String::new(),
+            engine: None,
             quantization: plan.quantization,
             weights: plan.spec.folder.display().to_string(),
             size_bytes: plan.size_bytes,
@@ -63,29 +69,29 @@ impl<'a> Arm<'a> {
             measured: vec![false; cell.inputs.len()],
             failure: None,
         };
-        Self { cell, plan, worker: None, library: None, loading: Duration::ZERO, record }
+        Self { cell, plan, worker: None, told: None, loading: Duration::ZERO, record }
     }
 
     pub(super) fn start(&mut self, launcher: &dyn Launcher, observer: &mut dyn Observer) -> Result<(), Stop> {
         let start = Instant::now();
         match launcher.launch() {
-            Ok(worker) => self.worker = Some(worker),
+            Ok(worker) => (self.worker, self.told) = (Some(worker), None),
             Err(error) => return self.fail("launch", &error, observer),
         }
         match self.request(&Request::Load(self.plan.spec.clone())) {
-            Ok(Response::Loaded(Loaded { device, execution, library, before, after })) => {
-                self.record.device = device;
-                self.record.execution = execution;
+            Ok(Response::Loaded(Loaded { facts, before, after })) => {
+                self.record.device.clone_from(&facts.device);
+                self.record.execution.clone_from(&facts.execution);
+                self.record.engine = Some(engine(facts));
                 if self.record.memory.after_load == 0 {
                     self.record.memory.before_load = before;
                     self.record.memory.after_load = after;
                 }
                 self.loading = start.elapsed();
-                self.library = Some(format!("{}: {library}", self.record.backend));
                 Ok(())
             }
-            Ok(other) => self.fail("load", &unexpected(&other), observer),
-            Err(error) => self.fail("load", &error, observer),
+            Ok(other) => self.fail(Phase::Load.name(), &unexpected(&other), observer),
+            Err(error) => self.fail(Phase::Load.name(), &error, observer),
         }
     }
 
@@ -112,10 +118,6 @@ impl<'a> Arm<'a> {
         self.worker.is_some()
     }
 
-    pub(super) fn library(&self) -> Option<String> {
-        self.library.clone()
-    }
-
     /// Seconds of work in the throughput phase so far; without end once the arm has failed.
     pub(super) fn throughput_s(&self) -> f64 {
         if !self.works() {
@@ -130,7 +132,8 @@ impl<'a> Arm<'a> {
         batch: &Batch,
         observer: &mut dyn Observer,
     ) -> Result<Option<u64>, Stop> {
-        Ok(self.encode("warm-up", batch.clone(), observer)?.map(|answer| answer.ns))
+        self.enter(Phase::WarmUp, observer)?;
+        Ok(self.encode(Phase::WarmUp, batch.clone(), observer)?.map(|answer| answer.ns))
     }
 
     /// How near a batch comes to what its matrix products allow, where the backend knows. No measurement, so
@@ -149,14 +152,15 @@ impl<'a> Arm<'a> {
         examples: &[usize],
         observer: &mut dyn Observer,
     ) -> Result<(), Stop> {
+        self.enter(Phase::Latency, observer)?;
         self.settle();
         for example in examples {
             let batch = Batch::new(self.cell.query(*example));
             let (item, tokens) = (*example as u32, batch.tokens() as u32);
-            let Some(answer) = self.encode("latency", batch, observer)? else { return Ok(()) };
+            let Some(answer) = self.encode(Phase::Latency, batch, observer)? else { return Ok(()) };
             self.record.latency.push(Call { block, item, examples: 1, tokens, ns: answer.ns });
         }
-        self.sample_memory("latency", observer)
+        self.sample_memory(Phase::Latency, observer)
     }
 
     pub(super) fn throughput_block(
@@ -167,12 +171,13 @@ impl<'a> Arm<'a> {
         scored: bool,
         observer: &mut dyn Observer,
     ) -> Result<(), Stop> {
+        self.enter(Phase::Throughput, observer)?;
         self.settle();
         for item in items {
             let examples = &batches[*item];
             let batch = Batch::new(examples.iter().flat_map(|example| &self.cell.inputs[*example].rows));
             let tokens = batch.tokens() as u32;
-            let Some(answer) = self.encode("throughput", batch, observer)? else { return Ok(()) };
+            let Some(answer) = self.encode(Phase::Throughput, batch, observer)? else { return Ok(()) };
             let count = examples.len() as u32;
             self.record.throughput.push(Call {
                 block,
@@ -185,7 +190,7 @@ impl<'a> Arm<'a> {
                 self.score(examples, &answer);
             }
         }
-        self.sample_memory("throughput", observer)
+        self.sample_memory(Phase::Throughput, observer)
     }
 
     fn score(&mut self, examples: &[usize], answer: &Answer) {
@@ -205,9 +210,22 @@ impl<'a> Arm<'a> {
         }
     }
 
+    /// Tells the worker which part of the run this is, unless it knows. The call is not timed.
+    fn enter(&mut self, phase: Phase, observer: &mut dyn Observer) -> Result<(), Stop> {
+        if !self.works() || self.told == Some(phase) {
+            return Ok(());
+        }
+        self.told = Some(phase);
+        match self.request(&Request::Phase(phase)) {
+            Ok(Response::Noted) => Ok(()),
+            Ok(other) => self.fail(phase.name(), &unexpected(&other), observer),
+            Err(error) => self.fail(phase.name(), &error, observer),
+        }
+    }
+
     fn encode(
         &mut self,
-        phase: &str,
+        phase: Phase,
         batch: Batch,
         observer: &mut dyn Observer,
     ) -> Result<Option<Answer>, Stop> {
@@ -219,7 +237,7 @@ impl<'a> Arm<'a> {
             Reading::Logits | Reading::Candidates { .. } => Some(self.cell.model.labels.len()),
             Reading::Cosine => None,
         };
-        let error = match self.request(&Request::Encode { phase: phase.to_owned(), batch }) {
+        let error = match self.request(&Request::Encode { batch }) {
             Ok(Response::Encoded { ns, width, values }) => {
                 let width = width as usize;
                 let fits =
@@ -232,10 +250,10 @@ impl<'a> Arm<'a> {
             Ok(other) => unexpected(&other),
             Err(error) => error,
         };
-        self.fail(phase, &error, observer).map(|()| None)
+        self.fail(phase.name(), &error, observer).map(|()| None)
     }
 
-    fn sample_memory(&mut self, phase: &str, observer: &mut dyn Observer) -> Result<(), Stop> {
+    fn sample_memory(&mut self, phase: Phase, observer: &mut dyn Observer) -> Result<(), Stop> {
         if !self.works() {
             return Ok(());
         }
@@ -247,8 +265,8 @@ impl<'a> Arm<'a> {
                 memory.backend_peak = memory.backend_peak.max(backend_peak);
                 Ok(())
             }
-            Ok(other) => self.fail(phase, &unexpected(&other), observer),
-            Err(error) => self.fail(phase, &error, observer),
+            Ok(other) => self.fail(phase.name(), &unexpected(&other), observer),
+            Err(error) => self.fail(phase.name(), &error, observer),
         }
     }
 
@@ -288,6 +306,10 @@ fn unexpected(response: &Response) -> WorkerError {
         Response::Hello { .. } => "a greeting",
         Response::Loaded(_) => "a loaded model",
         Response::Encoded { .. } => "outputs",
+        Response::Noted => "a nod",
+        Response::Scored { .. } => "scores",
+        Response::Token { .. } => "a token",
+        Response::End { .. } => "the end of several answers",
         Response::Memory { .. } => "memory use",
         Response::Share(_) => "a share of the matrix rate",
         Response::Failed { message } => return WorkerError::Reported(message.clone()),

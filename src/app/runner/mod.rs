@@ -21,6 +21,7 @@ use self::arm::{Arm, Stop};
 use crate::{
     app::cell::{Cell, Input},
     app::event::{Event, Observer},
+    app::version::VERSION,
 };
 
 pub use schedule::{batches, padded_tokens};
@@ -34,12 +35,10 @@ pub fn run(cell: &Cell, launcher: &dyn Launcher, observer: &mut dyn Observer) ->
     let mut arms: Vec<Arm<'_>> = cell.arms.iter().map(|plan| Arm::new(plan, cell)).collect();
     let mut warnings = warnings(cell, load_before);
     let interrupted = measure(cell, &mut arms, &mut warnings, launcher, observer).is_err();
-    let mut libraries: Vec<String> = arms.iter().filter_map(Arm::library).collect();
-    libraries.dedup();
     let arms: Vec<_> = arms.into_iter().map(Arm::into_record).collect();
     RunRecord {
         schema_version: SCHEMA_VERSION,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        tool_version: VERSION.to_owned(),
         started_unix_s,
         wall_ns: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
         seed: cell.seed,
@@ -50,7 +49,7 @@ pub fn run(cell: &Cell, launcher: &dyn Launcher, observer: &mut dyn Observer) ->
         gold: cell.gold.clone(),
         tokens: cell.inputs.iter().map(Input::tokens).collect(),
         arms,
-        environment: environment(libraries, load_before),
+        environment: environment(load_before),
         warnings,
         interrupted,
     }
@@ -131,7 +130,7 @@ fn throughput(
     Ok(())
 }
 
-fn environment(libraries: Vec<String>, load_before: Option<f64>) -> Environment {
+fn environment(load_before: Option<f64>) -> Environment {
     let Machine { os, arch, cpu, cores, memory_bytes, virtualised, power } = Machine::read();
     Environment {
         os,
@@ -140,7 +139,7 @@ fn environment(libraries: Vec<String>, load_before: Option<f64>) -> Environment 
         cores,
         memory_bytes,
         virtualised,
-        libraries,
+        libraries: Vec::new(),
         load_before,
         load_after: load(),
         power,

@@ -8,7 +8,7 @@ use gatecheck_model::{
 };
 
 use crate::{
-    app::plan::ModelSource,
+    app::{plan::ModelSource, version::VERSION},
     cli::{
         args::{ConvertArgs, QuantizationArgs},
         error::CliError,
@@ -51,7 +51,7 @@ fn one(name: &str, args: &ConvertArgs, resolver: &Resolver, printer: Printer) ->
         printer.result(&format!("{} → {}\n{plan}\n", source.source, folder.display()));
         return Ok(());
     }
-    let mut request = Request::new(&source.folder, &source.name, &args.output_dir, recipe);
+    let mut request = Request::new(&source.folder, &source.name, &args.output_dir, recipe, VERSION);
     let ModelSource { source, revision, .. } = source;
     request.source_name = source;
     request.revision = revision;

@@ -19,7 +19,10 @@ use gatecheck_model::{
 };
 
 use super::demo::{unpack, validation};
-use crate::cli::{error::CliError, printer::Printer};
+use crate::{
+    app::{backends::engine, version::VERSION},
+    cli::{error::CliError, printer::Printer},
+};
 
 /// Rows that each arm answers.
 const ROWS: usize = 32;
@@ -43,9 +46,8 @@ fn machine() -> String {
     let load = load().map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
     let power = power.map(|power| format!("power     {power}\n")).unwrap_or_default();
     format!(
-        "gatecheck {}\nsystem    {os}, {arch}\ncpu       {cpu}, {cores} cores\nmemory    {gigabytes:.1} GB\n\
-         virtual   {virtual_machine}\nload      {load}\n{power}",
-        env!("CARGO_PKG_VERSION")
+        "gatecheck {VERSION}\nsystem    {os}, {arch}\ncpu       {cpu}, {cores} cores\nmemory    {gigabytes:.1} GB\n\
+         virtual   {virtual_machine}\nload      {load}\n{power}"
     )
 }
 
@@ -69,7 +71,8 @@ fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
         let spec = WorkerSpec { backend, folder: model.folder.clone(), threads: cores() };
         match try_arm(spec, &batch) {
             Ok(Tried { loaded, outputs: values, ns, share }) => {
-                let Loaded { device, execution, library, .. } = loaded;
+                let Loaded { facts, .. } = loaded;
+                let (device, execution) = (facts.device.clone(), facts.execution.clone());
                 if let Some(share) = share {
                     let gigaflops = share.highest_rate as f64 / 1e9;
                     printer
@@ -82,7 +85,8 @@ fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
                     format!(", {:.0} % of that rate", 100.0 * rate / share.highest_rate as f64)
                 });
                 printer.result(&format!(
-                    "{name:9} works: {library}; device {device}, {execution}; {} rows in {:.1} ms{}\n",
+                    "{name:9} works: {}; device {device}, {execution}; {} rows in {:.1} ms{}\n",
+                    engine(facts),
                     batch.rows(),
                     text::milliseconds(ns),
                     part.unwrap_or_default()
@@ -133,7 +137,7 @@ fn try_arm(spec: WorkerSpec, batch: &Batch) -> Result<Tried, WorkerError> {
     let Response::Loaded(loaded) = worker.call(&Request::Load(spec))? else { return Err(unexpected()) };
     let (mut outputs, mut fastest) = (Vec::new(), u64::MAX);
     for _ in 0..20 {
-        let request = Request::Encode { phase: "warm-up".to_owned(), batch: batch.clone() };
+        let request = Request::Encode { batch: batch.clone() };
         let Response::Encoded { ns, values, .. } = worker.call(&request)? else { return Err(unexpected()) };
         fastest = fastest.min(ns);
         outputs = values;

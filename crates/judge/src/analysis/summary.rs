@@ -11,7 +11,7 @@ use super::{
     quality::{Quality, predictions_sha256, quality},
     speed::per_second,
 };
-use crate::record::{ArmRecord, Failure, Role, RunRecord};
+use crate::record::{ArmRecord, Engine, Failure, Role, RunRecord};
 
 /// What one arm is and how it did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,8 @@ pub struct ArmSummary {
     pub device: String,
     /// `float32`, `dequantized` or `quantized`.
     pub execution: String,
+    /// What computed it; `null` if it was never loaded.
+    pub engine: Option<Engine>,
     /// Bits per weight of a quantized arm.
     pub bits: Option<u32>,
     /// Weights per scale of a quantized arm.
@@ -93,6 +95,7 @@ pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, confidence: f64) ->
         backend: arm.backend.clone(),
         device: arm.device.clone(),
         execution: arm.execution.clone(),
+        engine: arm.engine.clone(),
         bits: arm.quantization.map(|quantization| quantization.bits),
         group_size: arm.quantization.map(|quantization| quantization.group_size),
         weights: arm.weights.clone(),
