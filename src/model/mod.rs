@@ -15,6 +15,7 @@ pub mod modernbert;
 pub mod names;
 pub mod pooling;
 pub mod post_norm;
+pub mod token_types;
 pub mod tokenizer;
 mod vocabulary;
 pub mod weights;
