@@ -24,13 +24,14 @@ use crate::{
     app::plan::{ModelSource, zero_shot::ZeroShotSettings},
 };
 
-/// What the configuration says about a model's quantization and gates.
+/// What the configuration says about a model's quantization, gates and inputs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Defaults {
     pub(crate) bits: Option<u32>,
     pub(crate) group_size: Option<u32>,
     pub(crate) max_accuracy_drop: Option<f64>,
     pub(crate) target_size_mb: Option<f64>,
+    pub(crate) token_types: Option<bool>,
 }
 
 /// How a dataset's texts are made to fit.
@@ -80,6 +81,7 @@ impl Resolver {
             group_size: quantization.group_size,
             max_accuracy_drop: quantization.max_accuracy_drop,
             target_size_mb: quantization.target_mb(),
+            token_types: model.token_types,
         }
     }
 

@@ -93,6 +93,7 @@ fn settings(case: &Case) -> Settings {
         },
         truncation: Truncation::LongestFirst,
         max_length: None,
+        token_types: None,
         batch_size: 7,
         threads: 1,
         seed: 1,

@@ -164,6 +164,8 @@ pub struct ModelConfig {
     pub quantization: Option<QuantizationConfig>,
     /// `max_seq_length` of sentence-transformers, when given.
     pub sentence_limit: Option<usize>,
+    /// `tokenizer_class`, when given.
+    pub tokenizer_class: Option<String>,
 }
 
 impl ModelConfig {
@@ -194,7 +196,18 @@ impl ModelConfig {
             None => classifier.then_some(Head::Classification(layers)),
         };
         let quantization = quantization(json.value).map_err(malformed)?;
-        Ok(Self { architecture, graph, hidden_size, limits, head, labels, quantization, sentence_limit })
+        let tokenizer_class = json.value["tokenizer_class"].as_str().map(str::to_owned);
+        Ok(Self {
+            architecture,
+            graph,
+            hidden_size,
+            limits,
+            head,
+            labels,
+            quantization,
+            sentence_limit,
+            tokenizer_class,
+        })
     }
 }
 

@@ -18,6 +18,7 @@ pub mod names;
 pub mod pooling;
 pub mod post_norm;
 pub mod quant;
+pub mod token_types;
 pub mod tokenizer;
 mod vocabulary;
 pub mod weights;

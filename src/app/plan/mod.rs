@@ -15,7 +15,7 @@ use gatecheck_backend::{
 };
 use gatecheck_base::fs::sha256_file;
 use gatecheck_data::dataset::Dataset;
-use gatecheck_judge::record::{DatasetFacts, Policy, Quantization, Role, RunSettings};
+use gatecheck_judge::record::{DatasetFacts, Policy, Quantization, Role, RunSettings, TokenTypes};
 use gatecheck_model::{
     convert::{Artefact, Progress, Recipe, Request, artefact_name, convert},
     tokenizer::{TextEncoder, Truncation},
@@ -58,6 +58,8 @@ pub struct Settings {
     pub truncation: Truncation,
     /// Limit in tokens beside the model's own.
     pub max_length: Option<usize>,
+    /// Whether the model is told the texts of a pair apart, whatever its tokenizer's files say.
+    pub token_types: Option<bool>,
     /// Rows per batch.
     pub batch_size: u32,
     /// Threads of each arm.
@@ -88,11 +90,12 @@ pub fn plan(
     }
     let question = Question::new(dataset, &original.config, &model.folder, settings)?;
     let truncation = question.truncation(settings.truncation);
-    let encoder = TextEncoder::open(&model.folder, &original.config, truncation, settings.max_length)?;
+    let Settings { max_length, token_types, .. } = *settings;
+    let encoder = TextEncoder::open(&model.folder, &original.config, truncation, max_length, token_types)?;
     let inputs = question.inputs(dataset, &encoder)?;
     let arms = plan_arms(model, settings, on_progress)?;
     let (gold, reading) = (question.gold(dataset), question.reading);
-    let dataset = dataset_facts(dataset, question, &inputs, encoder.max_length(), settings.batch_size);
+    let dataset = dataset_facts(dataset, question, &inputs, &encoder, settings.batch_size);
     // Threads of a matrix library spin for some 30 ms after a product before they sleep.
     let settle = if settings.mock.is_some() { Duration::ZERO } else { Duration::from_millis(30) };
     let throughput_s = if settings.mock.is_some() { 0.0 } else { 2.0 };
@@ -126,9 +129,10 @@ fn dataset_facts(
     dataset: &Dataset,
     question: Question,
     inputs: &[Input],
-    max_length: usize,
+    encoder: &TextEncoder,
     batch_size: u32,
 ) -> DatasetFacts {
+    let token_types = token_types(encoder, question.reads_pairs(dataset));
     let truncated = inputs.iter().filter(|input| input.rows.iter().any(|row| row.truncated)).count();
     DatasetFacts {
         name: dataset.name.clone(),
@@ -139,12 +143,24 @@ fn dataset_facts(
         task: question.task,
         labels: question.labels,
         zero_shot: question.zero_shot,
+        token_types: Some(token_types),
         rows: inputs.len() as u64,
         dropped_without_label: dataset.dropped_without_label,
         truncated: truncated as u64,
-        max_length: max_length as u32,
+        max_length: encoder.max_length() as u32,
         real_tokens: inputs.iter().map(|input| u64::from(input.tokens())).sum(),
         padded_tokens: padded_tokens(inputs, &batches(inputs, batch_size as usize)),
+    }
+}
+
+/// Types tell nothing where there are no pairs, so nobody decides otherwise there.
+fn token_types(encoder: &TextEncoder, has_pairs: bool) -> TokenTypes {
+    let decided = encoder.token_types();
+    let unlike = if has_pairs { decided.unlike() } else { Vec::new() };
+    TokenTypes {
+        fed: decided.fed,
+        rule: decided.rule.to_string(),
+        unlike: unlike.into_iter().map(str::to_owned).collect(),
     }
 }
 

@@ -101,6 +101,15 @@ impl Question {
         }
     }
 
+    /// Whether the model reads two texts at once anywhere.
+    pub(super) fn reads_pairs(&self, dataset: &Dataset) -> bool {
+        match self.reading {
+            Reading::Logits => dataset.examples.iter().any(|example| example.pair.is_some()),
+            Reading::Candidates { .. } => true,
+            Reading::Cosine => false,
+        }
+    }
+
     /// Gold labels as positions in the names that are scored, or scores.
     pub(super) fn gold(&self, dataset: &Dataset) -> Vec<f64> {
         let value = |example: &Example| match example.gold {

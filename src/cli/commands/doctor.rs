@@ -53,7 +53,7 @@ fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
     let model = unpack(scratch)?;
     let dataset = validation(scratch)?;
     let config = ModelConfig::open(&model.folder)?;
-    let encoder = TextEncoder::open(&model.folder, &config, Truncation::default(), None)?;
+    let encoder = TextEncoder::open(&model.folder, &config, Truncation::default(), None, None)?;
     let texts: Vec<_> =
         dataset.examples.iter().take(ROWS).map(|row| (row.text.as_str(), row.pair.as_deref())).collect();
     let rows = encoder.encode(&texts)?;

@@ -62,6 +62,7 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
             zero_shot: ZeroShotSettings { model_is_for_it, ..zero_shot },
             truncation: preprocessing.truncation,
             max_length: preprocessing.max_length,
+            token_types: defaults.token_types,
             policy: policy.clone(),
             ..measuring.settings()?
         };
@@ -197,6 +198,7 @@ impl Measuring {
             zero_shot: ZeroShotSettings::default(),
             truncation: gatecheck_model::tokenizer::Truncation::default(),
             max_length: None,
+            token_types: None,
             batch_size: *batch_size,
             threads: threads.unwrap_or_else(cores),
             seed: *seed,
