@@ -5,7 +5,7 @@ use gatecheck_backend::Trace;
 use gatecheck_model::{
     batch::Batch,
     blueprint::bart::shifted,
-    load::{Bart, Cross},
+    load::bart::{Bart, Cross},
 };
 
 use crate::{

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use gatecheck_backend::Trace;
 use gatecheck_model::{
     batch::Batch,
-    load::{DebertaV2, Distances, LayerDistances},
+    load::deberta_v2::{DebertaV2, Distances, LayerDistances},
 };
 
 use crate::{

@@ -1,7 +1,7 @@
 //! A linear layer with its activation and norm.
 
 use candle_core::{Result, Tensor};
-use gatecheck_model::load::Dense;
+use gatecheck_model::load::head::Dense;
 
 use crate::parts::Candle;
 

@@ -126,9 +126,9 @@ fn turning_is_multiplication_by_a_complex_number() {
         let angles: Vec<f64> = (0..half).map(|i| i as f64 * 0.7 - 1.0).collect();
         let table: Vec<f32> =
             angles.iter().map(|a| a.cos() as f32).chain(angles.iter().map(|a| a.sin() as f32)).collect();
-        let mut turned = vectors.clone();
-        rope(&mut turned, &table);
-        for (before, after) in vectors.chunks_exact(size).zip(turned.chunks_exact(size)) {
+        let mut rotated = vectors.clone();
+        rope(&mut rotated, &table);
+        for (before, after) in vectors.chunks_exact(size).zip(rotated.chunks_exact(size)) {
             for (i, angle) in angles.iter().enumerate() {
                 let (x, y) = (f64::from(before[i]), f64::from(before[i + half]));
                 let (real, imaginary) =

@@ -1,7 +1,7 @@
 //! The first states of the tokens: word, position and token-type vectors, added and normed.
 
 use candle_core::{DType, Device, Result, Tensor};
-use gatecheck_model::{batch::Batch, load::Embeddings};
+use gatecheck_model::{batch::Batch, load::post_norm::Embeddings};
 use rayon::prelude::*;
 
 use crate::{

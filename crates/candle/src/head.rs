@@ -6,7 +6,7 @@ use candle_core::{Device, Result, Tensor};
 use gatecheck_model::{
     batch::Batch,
     blueprint::head::Pick,
-    load::{Head, Step},
+    load::head::{Head, Step},
 };
 
 use crate::{dense, linear::with_slices, parts::Candle};

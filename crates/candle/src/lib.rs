@@ -36,7 +36,7 @@ use gatecheck_model::{
     blueprint::Limits,
     checkpoint::Checkpoint,
     config::ModelConfig,
-    load::{Graph, Model},
+    load::{Graph, LoadedModel},
 };
 
 use self::{error::Failure, parts::Candle, work::Work};
@@ -62,7 +62,7 @@ fn trace_stage(trace: &mut Option<&mut Trace>, stage: &str, x: &Tensor) -> candl
 
 /// A model loaded for the CPU.
 pub struct CandleBackend {
-    model: Model<Candle>,
+    model: LoadedModel<Candle>,
     limits: Limits,
     pool: rayon::ThreadPool,
 }
@@ -74,7 +74,7 @@ impl CandleBackend {
         let config = ModelConfig::open(&options.folder)?;
         let head = required_head(&config, options)?;
         let checkpoint = Checkpoint::open(&options.folder, &config)?;
-        let model = Model::load(&Candle, &checkpoint, &config, &head)?;
+        let model = LoadedModel::load(&Candle, &checkpoint, &config, &head)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads)
             .build()

@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor};
 use gatecheck_backend::Trace;
 use gatecheck_model::{
     batch::Batch,
-    load::{MobileBert, MobileBertEmbeddings, MobileBertLayer, Projections},
+    load::mobilebert::{Embeddings, Layer, MobileBert, Projections},
 };
 use rayon::prelude::*;
 
@@ -27,7 +27,7 @@ pub(crate) fn forward(
     Ok(x)
 }
 
-fn layer_forward(layer: &MobileBertLayer<Candle>, x: &Tensor, attention: &Attention<'_>) -> Result<Tensor> {
+fn layer_forward(layer: &Layer<Candle>, x: &Tensor, attention: &Attention<'_>) -> Result<Tensor> {
     let narrow = layer.narrow.as_ref().map(|narrow| dense::forward(narrow, x)).transpose()?;
     let mut y = narrow.unwrap_or_else(|| x.clone());
     let context = match &layer.projections {
@@ -47,7 +47,7 @@ fn layer_forward(layer: &MobileBertLayer<Candle>, x: &Tensor, attention: &Attent
 }
 
 /// The first states.
-fn embed(embeddings: &MobileBertEmbeddings<Candle>, batch: &Batch) -> Result<Tensor> {
+fn embed(embeddings: &Embeddings<Candle>, batch: &Batch) -> Result<Tensor> {
     let positions: Vec<u32> = batch.lengths.iter().flat_map(|length| 0..*length).collect();
     let rows = |table: &Tensor, ids: &[u32]| table.index_select(&Tensor::new(ids, &Device::Cpu)?, 0);
     let places = (rows(&embeddings.positions, &positions)? + rows(&embeddings.types, &batch.type_ids)?)?;

@@ -5,7 +5,7 @@ use gatecheck_backend::Trace;
 use gatecheck_model::{
     activation::Activation,
     batch::Batch,
-    load::{ModernBert, ModernBertLayer},
+    load::modernbert::{Layer, ModernBert},
 };
 use rayon::prelude::*;
 
@@ -46,7 +46,7 @@ pub(crate) fn forward(
 }
 
 fn layer_forward(
-    layer: &ModernBertLayer<Candle>,
+    layer: &Layer<Candle>,
     x: &Tensor,
     attention: &Attention<'_>,
     rotation: &Rotation<'_>,

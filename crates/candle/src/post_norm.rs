@@ -5,7 +5,7 @@ use gatecheck_backend::Trace;
 use gatecheck_model::{
     activation::Activation,
     batch::Batch,
-    load::{Layer, PostNorm},
+    load::post_norm::{Layer, PostNorm},
 };
 
 use crate::{

@@ -3,7 +3,7 @@
 use gatecheck_backend::Trace;
 use gatecheck_model::{
     blueprint::bart::shifted,
-    load::{Bart, Cross},
+    load::bart::{Bart, Cross},
 };
 use mlx_rs::{Array, error::Exception};
 

@@ -1,7 +1,7 @@
 //! The matrix library that MLX uses on the CPU.
 
 /// Tells the matrix library how many threads it may use.
-pub(crate) fn limit_blas_threads(threads: usize) {
+pub(crate) fn limit_threads(threads: usize) {
     #[cfg(target_os = "linux")]
     {
         #[expect(unsafe_code, reason = "the C interface of OpenBLAS, which MLX for Linux is linked with")]

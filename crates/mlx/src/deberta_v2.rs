@@ -1,7 +1,7 @@
 //! DeBERTa's encoder as an MLX graph: the post-norm encoder with attention to distances.
 
 use gatecheck_backend::Trace;
-use gatecheck_model::load::{DebertaV2, LayerDistances};
+use gatecheck_model::load::deberta_v2::{DebertaV2, LayerDistances};
 use mlx_rs::{Array, error::Exception};
 
 use crate::{

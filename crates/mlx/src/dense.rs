@@ -1,6 +1,6 @@
 //! A linear layer with its activation and norm.
 
-use gatecheck_model::load::Dense;
+use gatecheck_model::load::head::Dense;
 use mlx_rs::{Array, error::Exception};
 
 use crate::{elementwise::activate, linear::Norm, parts::Mlx};

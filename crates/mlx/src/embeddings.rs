@@ -1,6 +1,6 @@
 //! The first states of the tokens: word, position and token-type vectors, added and normed.
 
-use gatecheck_model::load::Embeddings;
+use gatecheck_model::load::post_norm::Embeddings;
 use mlx_rs::{Array, Stream, error::Exception, ops::indexing::TryIndexOp};
 
 use crate::{input::Input, parts::Mlx};

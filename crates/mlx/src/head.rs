@@ -2,7 +2,7 @@
 
 use gatecheck_model::{
     blueprint::head::Pick,
-    load::{Head, Step},
+    load::head::{Head, Step},
 };
 use mlx_rs::{Array, Dtype, error::Exception, ops};
 

@@ -29,11 +29,11 @@ use gatecheck_model::{
     blueprint::Limits,
     checkpoint::Checkpoint,
     config::ModelConfig,
-    load::{Graph, Model},
+    load::{Graph, LoadedModel},
 };
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
-use self::{blas::limit_blas_threads, error::Failure, input::Input, parts::Mlx};
+use self::{error::Failure, input::Input, parts::Mlx};
 
 /// Token states `[rows, length, hidden]` of the last layer.
 fn states(graph: &Graph<Mlx>, input: &Input, trace: Option<&mut Trace>) -> Result<Array, Exception> {
@@ -68,7 +68,7 @@ impl Execution {
 
 /// A model loaded into MLX.
 pub struct MlxBackend {
-    model: Model<Mlx>,
+    model: LoadedModel<Mlx>,
     limits: Limits,
     dtype: Dtype,
     facts: Facts,
@@ -91,7 +91,7 @@ impl MlxBackend {
         let head = required_head(&config, options)?;
         let checkpoint = Checkpoint::open(&options.folder, &config)?;
         let mlx = Mlx::new(&checkpoint, execution);
-        let model = Model::load(&mlx, &checkpoint, &config, &head)?;
+        let model = LoadedModel::load(&mlx, &checkpoint, &config, &head)?;
         let execution = match (&config.quantization, execution.dequantize) {
             (None, _) => format!("{:?}", mlx.dtype()).to_lowercase(),
             (Some(_), true) => "dequantized".to_owned(),
@@ -110,14 +110,14 @@ impl MlxBackend {
 
     /// All rows in one graph on the default stream.
     fn whole(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Vec<Vec<f32>>, Exception> {
-        limit_blas_threads(self.threads);
+        blas::limit_threads(self.threads);
         rows(&self.graph(batch, trace)?, batch.rows())
     }
 
     /// One graph for each part, as many at a time as there are streams.
     fn in_parts(&self, batch: &Batch, parts: &[Vec<usize>]) -> Result<Vec<Vec<f32>>, Exception> {
         // Each stream has a thread; more in the products would only get in the way.
-        limit_blas_threads(1);
+        blas::limit_threads(1);
         let mut outputs = Vec::with_capacity(parts.len());
         for round in parts.chunks(self.streams.len()) {
             let graphs = round

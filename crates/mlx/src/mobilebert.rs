@@ -1,7 +1,7 @@
 //! MobileBERT's encoder as an MLX graph, padded to the longest row of a batch.
 
 use gatecheck_backend::Trace;
-use gatecheck_model::load::{MobileBert, MobileBertEmbeddings, MobileBertLayer, Projections};
+use gatecheck_model::load::mobilebert::{Embeddings, Layer, MobileBert, Projections};
 use mlx_rs::{Array, error::Exception, ops};
 
 use crate::{
@@ -28,7 +28,7 @@ pub(crate) fn forward(
 }
 
 fn layer_forward(
-    layer: &MobileBertLayer<Mlx>,
+    layer: &Layer<Mlx>,
     x: &Array,
     heads: (usize, f32),
     bias: Option<&Array>,
@@ -55,7 +55,7 @@ fn layer_forward(
 }
 
 /// The first states.
-fn embed(embeddings: &MobileBertEmbeddings<Mlx>, input: &Input) -> Result<Array, Exception> {
+fn embed(embeddings: &Embeddings<Mlx>, input: &Input) -> Result<Array, Exception> {
     let mut words = embeddings.words.take_axis(&input.ids, 0)?;
     if embeddings.trigrams {
         words = beside_neighbours(&words, input)?;

@@ -1,7 +1,7 @@
 //! ModernBERT's encoder as an MLX graph, padded to the longest row of a batch.
 
 use gatecheck_backend::Trace;
-use gatecheck_model::load::{ModernBert, ModernBertLayer};
+use gatecheck_model::load::modernbert::{Layer, ModernBert};
 use mlx_rs::{Array, error::Exception, fast};
 
 use crate::{
@@ -35,7 +35,7 @@ pub(crate) fn forward(
 
 fn layer_forward(
     encoder: &ModernBert<Mlx>,
-    layer: &ModernBertLayer<Mlx>,
+    layer: &Layer<Mlx>,
     x: &Array,
     sight: &Sight,
 ) -> Result<Array, Exception> {
@@ -50,7 +50,7 @@ fn layer_forward(
 
 fn attend(
     encoder: &ModernBert<Mlx>,
-    layer: &ModernBertLayer<Mlx>,
+    layer: &Layer<Mlx>,
     x: &Array,
     sight: &Sight,
 ) -> Result<Array, Exception> {

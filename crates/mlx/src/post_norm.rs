@@ -3,7 +3,7 @@
 use gatecheck_backend::Trace;
 use gatecheck_model::{
     activation::Activation,
-    load::{Layer, PostNorm},
+    load::post_norm::{Layer, PostNorm},
 };
 use mlx_rs::{Array, error::Exception};
 

@@ -103,7 +103,7 @@ impl Keys {
         if !(hidden / heads).is_multiple_of(2) {
             return Err(ConfigError::Inconsistent(format!(
                 "`hidden_size` {hidden} and `num_attention_heads` {heads} make heads of an odd size, which \
-                 rotary positions cannot turn"
+                 rotary positions cannot rotate"
             )));
         }
         config.require("head_dim", hidden / heads, "what the heads share of `hidden_size`")?;

@@ -123,3 +123,22 @@ impl Head {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_follow_from_the_states() {
+        let head = |first: usize, picks: Vec<Pick>| Head {
+            picks,
+            ..Head::on_first(Dense::new("classifier.dense", first, 6), "classifier.out_proj", 3)
+        };
+        head(4, vec![Pick::First]).check(4).unwrap();
+        head(8, vec![Pick::Mean, Pick::Last]).check(4).unwrap();
+        let message = head(4, vec![Pick::Mean, Pick::Max]).check(4).unwrap_err().to_string();
+        assert_eq!(message, "`classifier.dense` takes vectors of 4, and gets 8");
+        let uneven = Head::classifier(Pick::First, [Dense::new("a", 4, 6), Dense::new("b", 4, 3)]);
+        assert_eq!(uneven.check(4).unwrap_err().to_string(), "`b` takes vectors of 4, and gets 6");
+    }
+}

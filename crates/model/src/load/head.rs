@@ -1,10 +1,10 @@
 //! Heads with their weights.
 
-use super::{
-    loader::{Dense, Loader},
-    parts::Parts,
+use super::{loader::Loader, parts::Parts};
+use crate::{
+    activation::Activation,
+    blueprint::head::{self, Pick},
 };
-use crate::blueprint::head::{self, Pick};
 
 /// From token states to what a model gives out: logits, or an embedding.
 pub struct Head<P: Parts> {
@@ -36,5 +36,22 @@ impl<P: Parts> Head<P> {
             })
         });
         Ok(Self { picks: head.picks.clone(), steps: steps.collect::<Result<_, P::Error>>()? })
+    }
+}
+
+/// What a [`head::Dense`] describes, with its weights.
+pub struct Dense<P: Parts> {
+    /// Applied first.
+    pub linear: P::Linear,
+    /// Applied to the sum.
+    pub activation: Option<Activation>,
+    /// Applied last.
+    pub norm: Option<P::Norm>,
+}
+
+impl<P: Parts> Dense<P> {
+    pub(super) fn load(loader: &Loader<'_, P>, dense: &head::Dense) -> Result<Self, P::Error> {
+        let norm = dense.norm.as_ref().map(|norm| loader.norm_of(norm, dense.outputs)).transpose()?;
+        Ok(Self { linear: loader.linear_of(dense)?, activation: dense.activation, norm })
     }
 }

@@ -2,7 +2,6 @@
 
 use super::parts::Parts;
 use crate::{
-    activation::Activation,
     blueprint::head::{self, NormName},
     checkpoint::Checkpoint,
 };
@@ -71,22 +70,5 @@ impl<P: Parts> Loader<'_, P> {
         let vector = |kind: &str| self.checkpoint.floats(&format!("{}.{kind}", name.module), &[width]);
         let shift = name.bias.then(|| vector("bias")).transpose()?;
         self.parts.norm(vector("weight")?, shift, name.epsilon)
-    }
-}
-
-/// What a [`head::Dense`] describes, with its weights.
-pub struct Dense<P: Parts> {
-    /// Applied first.
-    pub linear: P::Linear,
-    /// Applied to the sum.
-    pub activation: Option<Activation>,
-    /// Applied last.
-    pub norm: Option<P::Norm>,
-}
-
-impl<P: Parts> Dense<P> {
-    pub(super) fn load(loader: &Loader<'_, P>, dense: &head::Dense) -> Result<Self, P::Error> {
-        let norm = dense.norm.as_ref().map(|norm| loader.norm_of(norm, dense.outputs)).transpose()?;
-        Ok(Self { linear: loader.linear_of(dense)?, activation: dense.activation, norm })
     }
 }

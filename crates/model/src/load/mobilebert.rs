@@ -1,7 +1,8 @@
 //! MobileBERT's encoder with its weights.
 
 use super::{
-    loader::{Dense, Loader},
+    head::Dense,
+    loader::Loader,
     parts::{Parts, attention_scale},
 };
 use crate::blueprint::mobilebert::{self, Sight};
@@ -9,9 +10,9 @@ use crate::blueprint::mobilebert::{self, Sight};
 /// As [`mobilebert::MobileBert`], with its weights.
 pub struct MobileBert<P: Parts> {
     /// What gives the first states.
-    pub embeddings: MobileBertEmbeddings<P>,
+    pub embeddings: Embeddings<P>,
     /// In the order they are applied.
-    pub layers: Vec<MobileBertLayer<P>>,
+    pub layers: Vec<Layer<P>>,
     /// Attention heads per layer.
     pub heads: usize,
     /// What products of queries and keys are multiplied by.
@@ -19,7 +20,7 @@ pub struct MobileBert<P: Parts> {
 }
 
 /// As [`mobilebert::Embeddings`], with their weights.
-pub struct MobileBertEmbeddings<P: Parts> {
+pub struct Embeddings<P: Parts> {
     /// The word table.
     pub words: P::Table,
     /// The position table.
@@ -35,7 +36,7 @@ pub struct MobileBertEmbeddings<P: Parts> {
 }
 
 /// As [`mobilebert::Layer`], with its weights.
-pub struct MobileBertLayer<P: Parts> {
+pub struct Layer<P: Parts> {
     /// From the wide states to narrow ones.
     pub narrow: Option<Dense<P>>,
     /// To queries, keys and values.
@@ -71,9 +72,9 @@ pub enum Projections<P: Parts> {
 impl<P: Parts> MobileBert<P> {
     pub(super) fn load(loader: &Loader<'_, P>, names: &mobilebert::MobileBert) -> Result<Self, P::Error> {
         names.unused.iter().for_each(|module| loader.checkpoint.leave(module));
-        let layers = names.layers.iter().map(|layer| MobileBertLayer::load(loader, names, layer));
+        let layers = names.layers.iter().map(|layer| Layer::load(loader, names, layer));
         Ok(Self {
-            embeddings: MobileBertEmbeddings::load(loader, &names.embeddings, names.hidden_size)?,
+            embeddings: Embeddings::load(loader, &names.embeddings, names.hidden_size)?,
             layers: layers.collect::<Result<_, _>>()?,
             heads: names.heads,
             scale: attention_scale(names.narrow_size, names.heads),
@@ -81,7 +82,7 @@ impl<P: Parts> MobileBert<P> {
     }
 }
 
-impl<P: Parts> MobileBertEmbeddings<P> {
+impl<P: Parts> Embeddings<P> {
     fn load(loader: &Loader<'_, P>, names: &mobilebert::Embeddings, hidden: usize) -> Result<Self, P::Error> {
         let table = |(module, rows): &(String, usize), width: usize| loader.table(module, *rows, width);
         let transformation = names.transformation.as_ref();
@@ -96,7 +97,7 @@ impl<P: Parts> MobileBertEmbeddings<P> {
     }
 }
 
-impl<P: Parts> MobileBertLayer<P> {
+impl<P: Parts> Layer<P> {
     fn load(
         loader: &Loader<'_, P>,
         encoder: &mobilebert::MobileBert,

@@ -1,25 +1,18 @@
 //! Loading, written once for all backends: what a blueprint names is taken out of the checkpoint and goes to
 //! the backend as numbers. The backend makes its parts of them ([`Parts`]); what is left to it is the forward
-//! pass over the structs here.
+//! pass over the structs here, which have the names of their blueprints.
 
-mod bart;
-mod deberta_v2;
-mod head;
+pub mod bart;
+pub mod deberta_v2;
+pub mod head;
+mod loaded;
 mod loader;
-mod mobilebert;
-mod model;
-mod modernbert;
+pub mod mobilebert;
+pub mod modernbert;
 mod parts;
-mod post_norm;
+pub mod post_norm;
 
 pub use self::{
-    bart::{Bart, Cross},
-    deberta_v2::{Convolution, DebertaV2, Distances, LayerDistances},
-    head::{Head, Step},
-    loader::Dense,
-    mobilebert::{MobileBert, MobileBertEmbeddings, MobileBertLayer, Projections},
-    model::{Graph, Model},
-    modernbert::{ModernBert, ModernBertLayer},
+    loaded::{Graph, LoadedModel},
     parts::{Parts, attention_scale},
-    post_norm::{Embeddings, Layer, PostNorm},
 };

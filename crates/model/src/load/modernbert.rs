@@ -16,7 +16,7 @@ pub struct ModernBert<P: Parts> {
     /// The norm of the words, which gives the first states.
     pub embedding_norm: P::Norm,
     /// In the order they are applied.
-    pub layers: Vec<ModernBertLayer<P>>,
+    pub layers: Vec<Layer<P>>,
     /// The norm after the last layer.
     pub final_norm: P::Norm,
     /// Attention heads per layer.
@@ -34,7 +34,7 @@ pub struct ModernBert<P: Parts> {
 }
 
 /// As [`modernbert::Layer`], with its weights.
-pub struct ModernBertLayer<P: Parts> {
+pub struct Layer<P: Parts> {
     /// Before the attention.
     pub attention_norm: Option<P::Norm>,
     /// Projections to queries, keys and values, side by side.
@@ -60,7 +60,7 @@ impl<P: Parts> ModernBert<P> {
         let layers = names.layers.iter().map(|layer| {
             let rope = place(&mut thetas, layer.rope_theta);
             let window = layer.window.map(|reach| place(&mut reaches, reach));
-            ModernBertLayer::load(loader, layer, hidden, rope, window)
+            Layer::load(loader, layer, hidden, rope, window)
         });
         let layers = layers.collect::<Result<_, _>>()?;
         let rope = |theta: &f32| loader.parts.rope(wavelengths(*theta, names.head_size()));
@@ -87,7 +87,7 @@ fn place<T: PartialEq>(found: &mut Vec<T>, value: T) -> usize {
     })
 }
 
-impl<P: Parts> ModernBertLayer<P> {
+impl<P: Parts> Layer<P> {
     fn load(
         loader: &Loader<'_, P>,
         names: &modernbert::Layer,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A model with its weights, made of the parts of a backend.
-pub struct Model<P: Parts> {
+pub struct LoadedModel<P: Parts> {
     /// From token ids to token states.
     pub graph: Graph<P>,
     /// From token states to what the model gives out.
@@ -32,7 +32,7 @@ pub enum Graph<P: Parts> {
     ModernBert(ModernBert<P>),
 }
 
-impl<P: Parts> Model<P> {
+impl<P: Parts> LoadedModel<P> {
     /// Loads the graph of `config` and `head`. Every tensor of the checkpoint has to be used.
     pub fn load(
         parts: &P,
