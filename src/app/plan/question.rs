@@ -6,7 +6,8 @@ use std::path::Path;
 use gatecheck_data::dataset::{self, Dataset, Example, Gold};
 use gatecheck_judge::record::{LabelMeaning, LabelRule, Labels, Task, ZeroShot};
 use gatecheck_model::{
-    config::{ConfigError, Head, ModelConfig},
+    blueprint::head::Output,
+    config::{ConfigError, ModelConfig},
     labels::{LabelMatch, MatchRule, match_labels},
     tokenizer::{TextEncoder, TokenizerError, Truncation},
 };
@@ -34,15 +35,15 @@ impl Question {
         settings: &Settings,
     ) -> Result<Self, PlanError> {
         let folder = || folder.to_owned();
-        match (dataset.task, &config.head) {
-            (dataset::Task::Classification, Some(Head::Classification(_))) => {
+        match (dataset.task, config.head.as_ref().map(|head| head.output)) {
+            (dataset::Task::Classification, Some(Output::Logits)) => {
                 match zero_shot::question(dataset, config, settings)? {
                     Some(question) => Ok(question),
                     None => Self::classification(dataset, config, settings),
                 }
             }
             (dataset::Task::Classification, _) => Err(ConfigError::NoClassifier { folder: folder() }.into()),
-            (dataset::Task::Similarity, Some(Head::Embedding(_))) => Ok(Self {
+            (dataset::Task::Similarity, Some(Output::Embedding)) => Ok(Self {
                 task: Task::Similarity,
                 reading: Reading::Cosine,
                 labels: None,

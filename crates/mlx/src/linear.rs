@@ -1,9 +1,6 @@
-//! The parts that encoders are made of, as MLX graphs.
+//! Linear layers and norms as MLX graphs.
 
-use gatecheck_model::activation::Activation;
 use mlx_rs::{Array, error::Exception, fast, ops};
-
-pub(crate) use mlx_rs::fast::ScaledDotProductAttentionMask as Mask;
 
 /// A weight matrix `[outputs, inputs]`.
 pub(crate) enum Weight {
@@ -47,7 +44,8 @@ impl Weight {
         }
     }
 
-    fn unpacked(self) -> Result<Array, Exception> {
+    /// Plain floats.
+    pub(crate) fn unpacked(self) -> Result<Array, Exception> {
         match self {
             Self::Dense(weight) => Ok(weight),
             Self::Packed { words, scales, biases, group_size, bits } => {
@@ -64,7 +62,7 @@ pub(crate) struct Linear {
 }
 
 impl Linear {
-    /// Dense weights are turned here, once.
+    /// Dense weights are transposed here, once.
     pub(crate) fn new(weight: Weight, bias: Option<Array>) -> Result<Self, Exception> {
         let weight = match weight {
             Weight::Dense(weight) => {
@@ -111,76 +109,4 @@ impl Norm {
         let scaled = x.multiply(&self.scale)?;
         self.shift.as_ref().map_or(Ok(scaled.clone()), |shift| scaled.add(shift))
     }
-}
-
-/// Multi-head attention on queries, keys and values `[rows, length, hidden]`.
-pub(crate) fn attention(
-    query: &Array,
-    key: &Array,
-    value: &Array,
-    heads: usize,
-    mask: Option<Mask<'_>>,
-) -> Result<Array, Exception> {
-    let parts = [per_head(query, heads)?, per_head(key, heads)?, per_head(value, heads)?];
-    attend(&parts, usual_scale(&parts[0]), mask)
-}
-
-/// What products of vectors `[…, size]` are multiplied by as a rule.
-pub(crate) fn usual_scale(queries: &Array) -> f32 {
-    1.0 / (queries.shape()[3] as f32).sqrt()
-}
-
-/// The vectors of each head, `[rows, heads, length, size]`, of `[rows, length, hidden]`.
-pub(crate) fn per_head(x: &Array, heads: usize) -> Result<Array, Exception> {
-    let [rows, length, hidden] = [0, 1, 2].map(|axis| x.shape()[axis]);
-    let heads = heads as i32;
-    x.reshape(&[rows, length, heads, hidden / heads])?.transpose_axes(&[0, 2, 1, 3])
-}
-
-/// `softmax(scale·Q·Kᵀ)·V` of all heads, side by side.
-pub(crate) fn attend(
-    [query, key, value]: &[Array; 3],
-    scale: f32,
-    mask: Option<Mask<'_>>,
-) -> Result<Array, Exception> {
-    let [rows, heads, length, size] = [0, 1, 2, 3].map(|axis| query.shape()[axis]);
-    let context = fast::scaled_dot_product_attention(query, key, value, scale, mask, None)?;
-    context.transpose_axes(&[0, 2, 1, 3])?.reshape(&[rows, length, heads * size])
-}
-
-/// An activation function.
-pub(crate) fn activate(x: &Array, activation: Activation) -> Result<Array, Exception> {
-    let constant = |value: f32| Array::from_f32(value).as_dtype(x.dtype());
-    match activation {
-        Activation::Gelu => {
-            let erf = ops::erf(&x.multiply(constant(std::f32::consts::FRAC_1_SQRT_2)?)?)?;
-            x.multiply(constant(0.5)?)?.multiply(erf.add(constant(1.0)?)?)
-        }
-        Activation::GeluNew => {
-            let cube = x.multiply(x)?.multiply(x)?.multiply(constant(0.044_715)?)?;
-            let inner = x.add(&cube)?.multiply(constant(0.797_884_6)?)?;
-            x.multiply(constant(0.5)?)?.multiply(ops::tanh(&inner)?.add(constant(1.0)?)?)
-        }
-        Activation::QuickGelu => x.multiply(ops::sigmoid(&x.multiply(constant(1.702)?)?)?),
-        Activation::Relu => ops::maximum(x, constant(0.0)?),
-        Activation::Silu => x.multiply(ops::sigmoid(x)?),
-        Activation::Tanh => ops::tanh(x),
-    }
-}
-
-/// Tells the matrix library how many threads it may use.
-pub(crate) fn limit_blas_threads(threads: usize) {
-    #[cfg(target_os = "linux")]
-    {
-        #[expect(unsafe_code, reason = "the C interface of OpenBLAS, which MLX for Linux is linked with")]
-        unsafe extern "C" {
-            fn openblas_set_num_threads(threads: std::ffi::c_int);
-        }
-        #[expect(unsafe_code, reason = "sets a number in OpenBLAS")]
-        unsafe {
-            openblas_set_num_threads(i32::try_from(threads).unwrap_or(1));
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = threads;
 }

@@ -1,7 +1,7 @@
 //! An encoder with a decoder behind it: both are post-norm, and every layer of the decoder looks at the
 //! encoder's states between its self-attention and its feed-forward half (<https://arxiv.org/abs/1910.13461>).
 
-use crate::post_norm::PostNorm;
+use super::post_norm::PostNorm;
 
 /// Sizes, options and tensor names of an encoder with a decoder.
 #[derive(Debug, Clone, PartialEq)]

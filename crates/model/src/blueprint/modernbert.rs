@@ -1,10 +1,8 @@
 //! ModernBERT's encoder (<https://arxiv.org/abs/2412.13663>): a norm before each half of a layer and none
 //! after it, gated feed-forward matrices, rotary positions, and in most layers a window around each token.
 
-use crate::{
-    activation::Activation,
-    head::{Dense, NormName},
-};
+use super::head::{Dense, NormName};
+use crate::activation::Activation;
 
 /// Sizes, options and tensor names of ModernBERT's encoder.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,9 +39,9 @@ pub struct Layer {
     /// The second feed-forward matrix.
     pub output: Dense,
     /// How many tokens to each side a token attends to; all where there is no number.
-    pub reach: Option<usize>,
+    pub window: Option<usize>,
     /// Base of the rotary positions.
-    pub theta: f32,
+    pub rope_theta: f32,
 }
 
 impl ModernBert {

@@ -1,7 +1,7 @@
 //! MobileBERT's encoder (<https://arxiv.org/abs/2004.02984>): wide token states, and layers that work on
 //! narrow ones between two linear layers, the bottleneck.
 
-use crate::head::{Dense, NormName};
+use super::head::{Dense, NormName};
 
 /// Sizes, options and tensor names of MobileBERT's encoder.
 #[derive(Debug, Clone, PartialEq)]

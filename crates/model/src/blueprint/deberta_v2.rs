@@ -1,7 +1,8 @@
 //! DeBERTa's encoder (<https://arxiv.org/abs/2006.03654>): a post-norm encoder whose attention scores also
 //! have products of tokens and distances, and which may have a convolution beside its first layer.
 
-use crate::{activation::Activation, post_norm::PostNorm};
+use super::post_norm::PostNorm;
+use crate::activation::Activation;
 
 /// Sizes, options and tensor names.
 #[derive(Debug, Clone, PartialEq)]
