@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gatecheck_base::fs::FileError;
+use gatecheck_base::{fs::FileError, kind::ErrorKind};
 use serde_json::Value;
 
 /// What can be wrong with the configuration of a model.
@@ -79,6 +79,20 @@ impl ConfigError {
             ),
             Self::Malformed { .. } => Some("the file may be half downloaded; fetch it again".to_owned()),
             _ => None,
+        }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::File(error) => error.kind(ErrorKind::Model),
+            Self::Missing { .. }
+            | Self::Malformed { .. }
+            | Self::Architecture { .. }
+            | Self::Unsupported { .. }
+            | Self::Inconsistent(_) => ErrorKind::Model,
+            // The model is whole, but not one for the task.
+            Self::NoClassifier { .. } | Self::NoPooling { .. } => ErrorKind::Usage,
         }
     }
 

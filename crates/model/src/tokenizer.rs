@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use gatecheck_base::kind::ErrorKind;
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -88,6 +89,16 @@ impl TokenizerError {
                     .into(),
             ),
             _ => None,
+        }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Limit { .. } => ErrorKind::Usage,
+            Self::Missing { .. } | Self::Malformed { .. } | Self::Vocabulary { .. } | Self::Encode { .. } => {
+                ErrorKind::Model
+            }
         }
     }
 }
