@@ -2,10 +2,7 @@
 
 use std::path::PathBuf;
 
-use gatecheck_model::{
-    batch::Batch,
-    config::{Head, ModelConfig},
-};
+use gatecheck_model::{batch::Batch, blueprint::head::Head, config::ModelConfig};
 
 use crate::{error::BackendError, facts::Facts};
 
