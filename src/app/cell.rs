@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use gatecheck_backend::worker::protocol::WorkerSpec;
-use gatecheck_judge::record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings};
+use gatecheck_judge::{
+    record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings},
+    task::Outputs,
+};
 use gatecheck_model::batch::Encoded;
 
 /// One example as the model reads it: a text or a pair read together, the two texts of a similarity
@@ -24,22 +27,6 @@ impl Input {
     pub fn longest(&self) -> u32 {
         self.rows.iter().map(|row| row.ids.len() as u32).max().unwrap_or(0)
     }
-}
-
-/// How what the model gives for the rows of an example becomes the outputs of that example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
-    /// One row of logits, as it is.
-    Logits,
-    /// Two embeddings: the cosine of their angle.
-    Cosine,
-    /// A row of logits per candidate label: one number per candidate.
-    Candidates {
-        /// The class that speaks for a candidate: its logit is the output,
-        entailment: usize,
-        /// less the logit of this class, where candidates are scored one by one.
-        against: Option<usize>,
-    },
 }
 
 /// One arm, ready to start.
@@ -89,8 +76,8 @@ pub struct Cell {
     pub arms: Vec<ArmPlan>,
     /// The examples, in dataset order.
     pub inputs: Vec<Input>,
-    /// How their outputs are read.
-    pub reading: Reading,
+    /// What an example takes and gives.
+    pub outputs: Outputs,
     /// Gold labels as positions in the dataset's `labels.names`, or scores.
     pub gold: Vec<f64>,
     /// How much is measured.
@@ -98,21 +85,8 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Numbers that an example is to have, given how many rows it takes.
-    pub fn output_width(&self) -> usize {
-        match self.reading {
-            Reading::Logits => self.model.labels.len(),
-            Reading::Cosine => 1,
-            Reading::Candidates { .. } => self.inputs.first().map_or(0, |input| input.rows.len()),
-        }
-    }
-
-    /// The rows of one query: of a similarity pair one text, since each is embedded by itself.
+    /// The rows of one query.
     pub fn query(&self, example: usize) -> &[Encoded] {
-        let rows = &self.inputs[example].rows;
-        match self.reading {
-            Reading::Cosine => &rows[..1],
-            Reading::Logits | Reading::Candidates { .. } => rows,
-        }
+        &self.inputs[example].rows[..self.outputs.query_rows]
     }
 }

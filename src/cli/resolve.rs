@@ -173,7 +173,6 @@ impl Resolver {
             entry.preprocessing.clone();
         let preprocessing = Preprocessing { truncation, max_length };
         let zero_shot = ZeroShotSettings {
-            asked: entry.is_zero_shot(),
             model_is_for_it: false,
             hypothesis_template: entry.hypothesis_template.clone(),
             candidate_labels: entry.candidate_labels.clone(),

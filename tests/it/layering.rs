@@ -22,8 +22,9 @@ const LAYERS: &[(&str, &[Row])] = &[
         &[
             ("stats", &[]),
             ("histogram", &[]),
-            ("record", &[]),
-            ("fixture", &["record"]),
+            ("task", &[]),
+            ("record", &["task"]),
+            ("fixture", &["record", "task"]),
             ("metrics", &["stats"]),
             ("analysis", &["histogram", "metrics", "record", "stats"]),
             ("gate", &["analysis", "record", "stats"]),

@@ -7,8 +7,9 @@ use gatecheck::app::cell::Effort;
 use gatecheck::app::event::Silent;
 use gatecheck::app::plan::{ModelSource, Settings, arms::ArmKind, plan, zero_shot::ZeroShotSettings};
 use gatecheck_backend::worker::process::ProcessLauncher;
-use gatecheck_data::dataset::{Dataset, Example, Gold, Task};
+use gatecheck_data::dataset::{Dataset, Example, Gold};
 use gatecheck_judge::record::{Policy, RunRecord, SpeedOn};
+use gatecheck_judge::task::Task;
 use gatecheck_model::tokenizer::Truncation;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -69,7 +70,8 @@ fn dataset(texts: &[String], candidates: &[String]) -> Dataset {
         source: "none".to_owned(),
         revision: None,
         sha256: String::new(),
-        task: Task::Classification,
+        task: Task::ZeroShot,
+        metrics: Vec::new(),
         examples: texts.iter().map(example).collect(),
         label_names: candidates.to_vec(),
         dropped_without_label: 0,
@@ -86,7 +88,6 @@ fn settings(case: &Case) -> Settings {
         may_convert: false,
         label_map: None,
         zero_shot: ZeroShotSettings {
-            asked: true,
             hypothesis_template: Some(case.hypothesis_template.clone()),
             multi_label: case.multi_label,
             ..ZeroShotSettings::default()

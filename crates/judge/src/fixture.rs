@@ -1,6 +1,6 @@
 //! A synthetic record whose numbers can be worked out by hand, for the tests of what reads records.
 
-use crate::record::*;
+use crate::{record::*, task::Task};
 
 const NLI: [(&str, u32); 3] = [("entailment", 0), ("neutral", 1), ("contradiction", 2)];
 
@@ -91,6 +91,7 @@ pub fn zero_shot() -> RunRecord {
         dataset: meanings([("World", 0), ("Sports", 1), ("Sci/Tech", 2)]),
         model: Vec::new(),
     });
+    record.dataset.task = Task::ZeroShot;
     record.dataset.zero_shot = Some(ZeroShot {
         hypothesis_template: "This example is {}.".to_owned(),
         candidate_labels: ["politics", "sports", "science"].map(str::to_owned).to_vec(),
@@ -235,6 +236,7 @@ fn dataset() -> DatasetFacts {
         revision: None,
         sha256: "b".repeat(64),
         task: Task::Classification,
+        metrics: Vec::new(),
         labels: Some(Labels {
             names: model().labels,
             rule: LabelRule::ByName,

@@ -1,3 +1,5 @@
+use gatecheck_judge::task::Task;
+
 use super::*;
 
 fn parsed(text: &str) -> Result<Config, ConfigFileError> {
@@ -39,12 +41,12 @@ fn the_built_in_files_are_valid_and_agree() {
             assert!(config.dataset(benchmark).is_some(), "{}: no dataset `{benchmark}`", model.name);
         }
     }
-    assert!(config.dataset("ag_news").unwrap().is_zero_shot());
+    assert!(config.dataset("ag_news").unwrap().task() == Some(Task::ZeroShot));
     for name in ["mnli", "snli", "sst2", "stsb", "rte", "qnli", "mrpc", "ag_news"] {
         assert!(config.dataset(name).is_some(), "{name}");
     }
     assert_eq!(config.dataset("mnli").unwrap().default_split(), "validation_matched");
-    assert_eq!(config.dataset("stsb").unwrap().task(), Some(gatecheck_data::dataset::Task::Similarity));
+    assert_eq!(config.dataset("stsb").unwrap().task(), Some(Task::Similarity));
 }
 
 /// The examples of the pipeline's read-me, word for word.
@@ -167,8 +169,8 @@ fn impossible_questions_are_errors() {
         message(&format!("datasets:\n  topics:\n    provider: local\n    name: y.csv\n    {lines}\n")).0
     };
     let error = with("task: zero-shot-classification\n    metrics: [spearman]");
-    let expected = "`topics` in `test.yaml`, line 2: `task` is `zero-shot-classification`, which `spearman` does not \
-                    measure";
+    let expected = "`topics` in `test.yaml`, line 2: `metrics` names `spearman`, which zero-shot-classification does not \
+                    have; it has `accuracy`, `macro_f1`, `mcc` and `recall`";
     assert_eq!(error, expected);
     assert!(with("hypothesis_template: It is so.").contains("must have one `{}`"));
     assert!(with("hypothesis_template: \"{} or {}\"").contains("must have one `{}`"));
@@ -178,7 +180,7 @@ fn impossible_questions_are_errors() {
     assert!(with(&format!("{labels}: [x, x]")).contains("has `x` twice"));
     assert!(with("task: zero-shoot").contains("zero-shot-classification"), "the words are listed");
     let config = parsed("datasets: { d: { provider: local, name: y, task: similarity } }").unwrap();
-    assert_eq!(config.dataset("d").unwrap().task(), Some(gatecheck_data::dataset::Task::Similarity));
+    assert_eq!(config.dataset("d").unwrap().task(), Some(Task::Similarity));
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub fn plan(
     let encoder = TextEncoder::open(&model.folder, &original.config, truncation, settings.max_length)?;
     let inputs = question.inputs(dataset, &encoder)?;
     let arms = plan_arms(model, settings, on_progress)?;
-    let (gold, reading) = (question.gold(dataset), question.reading);
+    let (gold, outputs) = (question.gold(dataset), question.outputs);
     let dataset = dataset_facts(dataset, question, &inputs, encoder.max_length(), settings.batch_size);
     // Threads of a matrix library spin for some 30 ms after a product before they sleep.
     let settle = if settings.mock.is_some() { Duration::ZERO } else { Duration::from_millis(30) };
@@ -104,7 +104,7 @@ pub fn plan(
         seed: settings.seed,
         arms,
         inputs,
-        reading,
+        outputs,
         gold,
         effort: Effort { latency_queries: settings.latency_queries, throughput_s, settle },
     })
@@ -136,7 +136,8 @@ fn dataset_facts(
         source: dataset.source.clone(),
         revision: dataset.revision.clone(),
         sha256: dataset.sha256.clone(),
-        task: question.task,
+        task: question.outputs.task(),
+        metrics: dataset.metrics.clone(),
         labels: question.labels,
         zero_shot: question.zero_shot,
         rows: inputs.len() as u64,

@@ -2,7 +2,10 @@
 //! a hypothesis about the text, as `ZeroShotClassificationPipeline` of transformers does.
 
 use gatecheck_data::dataset::Dataset;
-use gatecheck_judge::record::ZeroShot;
+use gatecheck_judge::{
+    record::ZeroShot,
+    task::{Outputs, Task},
+};
 use gatecheck_model::{
     config::ModelConfig,
     inference::{Verdicts, names_relation, verdicts},
@@ -10,7 +13,6 @@ use gatecheck_model::{
 };
 
 use super::{PlanError, Settings, question::Question};
-use crate::app::cell::Reading;
 
 /// The hypothesis unless the configuration has another; that of transformers.
 pub const TEMPLATE: &str = "This example is {}.";
@@ -18,8 +20,6 @@ pub const TEMPLATE: &str = "This example is {}.";
 /// Whether and how candidate labels are put to the model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ZeroShotSettings {
-    /// The dataset's entry asks for it.
-    pub asked: bool,
     /// The model is for it: labels that it has no classes for become candidates.
     pub model_is_for_it: bool,
     /// The hypothesis with `{}` for the candidate; [`TEMPLATE`] if absent.
@@ -37,10 +37,11 @@ pub(super) fn question(
     settings: &Settings,
 ) -> Result<Option<Question>, PlanError> {
     let wanted = &settings.zero_shot;
+    let asked = dataset.task == Task::ZeroShot;
     let matches = || match_labels(&dataset.label_names, &config.labels, settings.label_map.as_ref()).is_ok();
     let Some(verdicts) = verdicts(&config.labels) else {
         // A model with the dataset's own classes answers directly.
-        return if wanted.asked && !matches() {
+        return if asked && !matches() {
             let (dataset, classes) = (dataset.name.clone(), config.labels.clone());
             Err(PlanError::NoInference { dataset, classes })
         } else {
@@ -48,7 +49,7 @@ pub(super) fn question(
         };
     };
     let fits = wanted.model_is_for_it && !names_relation(&dataset.label_names) && !matches();
-    if wanted.asked || fits { ask(dataset, config, wanted, verdicts).map(Some) } else { Ok(None) }
+    if asked || fits { ask(dataset, config, wanted, verdicts).map(Some) } else { Ok(None) }
 }
 
 fn ask(
@@ -79,8 +80,9 @@ fn ask(
         entailment: config.labels[entailment].clone(),
         against: config.labels[against].clone(),
     };
-    let reading = Reading::Candidates { entailment, against: multi_label.then_some(against) };
-    Ok(Question::zero_shot(dataset, reading, facts))
+    let against = multi_label.then_some(against);
+    let outputs = Outputs::zero_shot(candidates.len(), config.labels.len(), entailment, against);
+    Ok(Question::zero_shot(dataset, outputs, facts))
 }
 
 /// The hypothesis of each candidate.

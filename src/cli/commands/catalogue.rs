@@ -4,10 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use gatecheck_base::text::megabytes;
-use gatecheck_data::{
-    dataset::Task,
-    hub::{Hub, HubSettings},
-};
+use gatecheck_data::hub::{Hub, HubSettings};
 use gatecheck_model::{config::ModelConfig, convert::Artefact};
 use serde::Serialize;
 
@@ -49,7 +46,7 @@ pub(super) struct DatasetLine {
     pub(super) provider: &'static str,
     pub(super) source: String,
     pub(super) subset: Option<String>,
-    pub(super) task: Option<&'static str>,
+    pub(super) task: Option<String>,
     /// Text, pair and label, where they are named.
     pub(super) columns: Vec<String>,
     pub(super) labels: Vec<String>,
@@ -150,10 +147,7 @@ fn dataset_line(name: &str, place: &Place, dataset: &DatasetEntry, hub: &Hub) ->
         let path = files.first()?.clone();
         Some(Stored { name: split.clone(), path, size_mb: megabytes(sizes?.iter().sum()) })
     };
-    let task = dataset.task.map(|task| task.name()).or_else(|| match dataset.task()? {
-        Task::Classification => Some("text-classification"),
-        Task::Similarity => Some("sentence-similarity"),
-    });
+    let task = dataset.task.clone().or_else(|| Some(dataset.task()?.word().to_owned()));
     DatasetLine {
         name: name.to_owned(),
         provider: match dataset.provider {
