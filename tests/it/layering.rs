@@ -26,9 +26,9 @@ const LAYERS: &[(&str, &[Row])] = &[
             ("record", &["task"]),
             ("fixture", &["record", "task"]),
             ("metrics", &["stats"]),
-            ("analysis", &["histogram", "metrics", "record", "stats"]),
-            ("gate", &["analysis", "record", "stats"]),
-            ("report", &["analysis", "gate", "record"]),
+            ("analysis", &["histogram", "metrics", "record", "stats", "task"]),
+            ("gate", &["analysis", "record", "stats", "task"]),
+            ("report", &["analysis", "gate", "record", "task"]),
         ],
     ),
     ("crates/data/src", &[("dataset", &[]), ("hub", &[])]),
@@ -385,9 +385,7 @@ fn judging_needs_no_framework() {
         }
     }
     assert!(all.contains("serde_json") && all.len() > 20, "{all:?}");
-    for name in
-        ["candle-core", "mlx-rs", "polars", "tokenizers", "gatecheck-model", "gatecheck-backend"]
-    {
+    for name in ["candle-core", "mlx-rs", "polars", "tokenizers", "gatecheck-model", "gatecheck-backend"] {
         assert!(!all.contains(name), "gatecheck-judge needs `{name}`");
     }
 }
