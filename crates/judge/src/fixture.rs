@@ -43,6 +43,26 @@ pub fn record() -> RunRecord {
     }
 }
 
+/// The record with as many examples as `examples`, each arm wrong at a tenth of them; the candidate at a tenth
+/// of its own.
+pub fn large(examples: usize) -> RunRecord {
+    let mut record = record();
+    record.dataset.rows = examples as u64;
+    record.gold = (0..examples).map(gold).collect();
+    record.tokens = (0..examples).map(tokens).collect();
+    for (index, arm) in record.arms.iter_mut().enumerate() {
+        let divisor = [1, 2, 4][index];
+        let is_right = |example: usize| !(example + index / 2).is_multiple_of(10);
+        arm.outputs = (0..examples).flat_map(|example| logits(example, is_right(example))).collect();
+        arm.measured = vec![true; examples];
+        let calls = examples.div_ceil(15) as u32;
+        arm.throughput =
+            (0..calls).map(|item| Call { block: item % 40, ..throughput_call(item, divisor) }).collect();
+        arm.latency = (0..calls).map(|item| latency_call(item, divisor)).collect();
+    }
+    record
+}
+
 /// The record without its reference arm.
 pub fn two_arms() -> RunRecord {
     let mut record = record();
@@ -162,13 +182,14 @@ fn right(example: usize) -> bool {
     !example.is_multiple_of(10)
 }
 
-/// Logits 2 for the answer and 0 for the others.
 fn outputs(is_right: impl Fn(usize) -> bool) -> Vec<f32> {
-    let row = |example: usize| {
-        let answer = (example % 3 + usize::from(!is_right(example))) % 3;
-        (0..3).map(move |class| if class == answer { 2.0 } else { 0.0 })
-    };
-    (0..EXAMPLES).flat_map(row).collect()
+    (0..EXAMPLES).flat_map(|example| logits(example, is_right(example))).collect()
+}
+
+/// Logits 2 for the answer and 0 for the others.
+fn logits(example: usize, is_right: bool) -> [f32; 3] {
+    let answer = (example % 3 + usize::from(!is_right)) % 3;
+    [0, 1, 2].map(|class| if class == answer { 2.0 } else { 0.0 })
 }
 
 fn arm(name: &str, role: Role, divisor: u64) -> ArmRecord {

@@ -24,6 +24,8 @@ pub trait Exporter {
 }
 
 #[cfg(test)]
+mod large_tests;
+#[cfg(test)]
 mod older_tests;
 #[cfg(test)]
 mod robustness_tests;
