@@ -9,25 +9,7 @@ use gatecheck_judge::{
 };
 use gatecheck_model::batch::Encoded;
 
-/// One example as the model reads it: a text or a pair read together, the two texts of a similarity
-/// pair, or a premise with each hypothesis in turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Input {
-    /// The rows of a batch, at least one.
-    pub rows: Vec<Encoded>,
-}
-
-impl Input {
-    /// Real tokens.
-    pub fn tokens(&self) -> u32 {
-        self.rows.iter().map(|row| row.ids.len() as u32).sum()
-    }
-
-    /// Tokens of the longest row.
-    pub fn longest(&self) -> u32 {
-        self.rows.iter().map(|row| row.ids.len() as u32).max().unwrap_or(0)
-    }
-}
+use super::inputs::Inputs;
 
 /// One arm, ready to start.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +57,7 @@ pub struct Cell {
     /// The arms, the baseline first.
     pub arms: Vec<ArmPlan>,
     /// The examples, in dataset order.
-    pub inputs: Vec<Input>,
+    pub inputs: Inputs,
     /// What an example takes and gives.
     pub outputs: Outputs,
     /// Gold labels as positions in the dataset's `labels.names`, or scores.
@@ -87,6 +69,6 @@ pub struct Cell {
 impl Cell {
     /// The rows of one query.
     pub fn query(&self, example: usize) -> &[Encoded] {
-        &self.inputs[example].rows[..self.outputs.query_rows]
+        &self.inputs.rows(example)[..self.outputs.query_rows]
     }
 }

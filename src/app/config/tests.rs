@@ -1,4 +1,4 @@
-use gatecheck_judge::task::Task;
+use gatecheck_judge::task::{Metric, Task};
 
 use super::*;
 
@@ -164,6 +164,19 @@ fn impossible_values_are_errors() {
 }
 
 #[test]
+fn token_types_are_fed_or_not() {
+    let with = |line: &str| parsed(&format!("models: [{{ name: a, hf_name: b/c{line} }}]"));
+    let fed = |line: &str| with(line).unwrap().model("a").unwrap().token_types;
+    assert_eq!(["", ", token_types: true", ", token_types: false"].map(fed), [None, Some(true), Some(false)]);
+    for wrong in ["maybe", "1"] {
+        let error = with(&format!(", token_types: {wrong}")).unwrap_err().to_string();
+        assert!(error.contains("test.yaml") && error.contains("bool"), "{error}");
+    }
+    let (_, hint) = message("models: [{ name: a, hf_name: b/c, token_type: true }]");
+    assert_eq!(hint.as_deref(), Some("did you mean `token_types`?"));
+}
+
+#[test]
 fn impossible_questions_are_errors() {
     let with = |lines: &str| {
         message(&format!("datasets:\n  topics:\n    provider: local\n    name: y.csv\n    {lines}\n")).0
@@ -181,6 +194,30 @@ fn impossible_questions_are_errors() {
     assert!(with("task: zero-shoot").contains("zero-shot-classification"), "the words are listed");
     let config = parsed("datasets: { d: { provider: local, name: y, task: similarity } }").unwrap();
     assert_eq!(config.dataset("d").unwrap().task(), Some(Task::Similarity));
+}
+
+#[test]
+fn metrics_are_those_of_the_task() {
+    let entry = |lines: &str| {
+        let config =
+            parsed(&format!("datasets:\n  d:\n    provider: local\n    name: y\n    {lines}\n")).unwrap();
+        let spec = config.dataset("d").unwrap().spec("d", "test", String::new(), None);
+        (spec.task, spec.metrics)
+    };
+    let classes = Some(Task::Classification);
+    assert_eq!(entry("metrics: [f1, accuracy]"), (classes, vec![Metric::MacroF1, Metric::Accuracy]));
+    assert_eq!(entry("task: nli\n    metrics: [matthews_correlation]"), (classes, vec![Metric::Mcc]));
+    assert_eq!(entry("metrics: [pearsonr]"), (Some(Task::Similarity), vec![Metric::Pearson]));
+    assert_eq!(entry("label_names: [a, b]"), (None, Vec::new()));
+    let refused =
+        |lines: &str| message(&format!("datasets:\n  d:\n    provider: local\n    name: y\n    {lines}\n"));
+    let (error, hint) = refused("metrics: [accuracy, macro_f]");
+    let expected = "`d` in `test.yaml`, line 2: `metrics` names `macro_f`, which is not known; text-classification has \
+                    `accuracy`, `macro_f1`, `mcc` and `recall`";
+    assert_eq!((error.as_str(), hint.as_deref()), (expected, Some("did you mean `macro_f1`?")));
+    let (error, hint) = refused("task: sentence-similarty");
+    assert!(error.contains("`task` is `sentence-similarty`; it must be one of"), "{error}");
+    assert_eq!(hint.as_deref(), Some("did you mean `sentence-similarity`?"));
 }
 
 #[test]

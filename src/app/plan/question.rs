@@ -9,13 +9,20 @@ use gatecheck_judge::{
     task::{Outputs, Task},
 };
 use gatecheck_model::{
-    config::{ConfigError, Head, ModelConfig},
-    labels::{LabelMatch, MatchRule, match_labels},
+    blueprint::head::Output,
+    config::{ConfigError, ModelConfig},
     tokenizer::{TextEncoder, TokenizerError, Truncation},
 };
 
-use super::{PlanError, Settings, zero_shot};
-use crate::app::cell::Input;
+use super::{
+    error::PlanError,
+    labels::{LabelMatch, match_labels},
+    zero_shot,
+};
+use crate::app::{
+    inputs::{Input, Inputs},
+    settings::Texts,
+};
 
 /// A dataset's question to a model.
 #[derive(Debug)]
@@ -33,20 +40,20 @@ impl Question {
         dataset: &Dataset,
         config: &ModelConfig,
         folder: &Path,
-        settings: &Settings,
+        texts: &Texts,
     ) -> Result<Self, PlanError> {
         let folder = || folder.to_owned();
-        match (dataset.task, &config.head) {
-            (Task::Classification | Task::ZeroShot, Some(Head::Classification(_))) => {
-                match zero_shot::question(dataset, config, settings)? {
-                    Some(question) => Ok(question),
-                    None => Self::classification(dataset, config, settings),
+        match (dataset.task, config.head.as_ref().map(|head| head.output)) {
+            (Task::Classification | Task::ZeroShot, Some(Output::Logits)) => {
+                match zero_shot::asked(dataset, config, texts)? {
+                    Some((outputs, facts)) => Ok(Self::zero_shot(dataset, outputs, facts)),
+                    None => Self::classification(dataset, config, texts),
                 }
             }
             (Task::Classification | Task::ZeroShot, _) => {
                 Err(ConfigError::NoClassifier { folder: folder() }.into())
             }
-            (Task::Similarity, Some(Head::Embedding(_))) => Ok(Self {
+            (Task::Similarity, Some(Output::Embedding)) => Ok(Self {
                 outputs: Outputs::similarity(),
                 labels: None,
                 zero_shot: None,
@@ -56,20 +63,10 @@ impl Question {
         }
     }
 
-    fn classification(
-        dataset: &Dataset,
-        config: &ModelConfig,
-        settings: &Settings,
-    ) -> Result<Self, PlanError> {
-        let map = settings.label_map.as_ref();
+    fn classification(dataset: &Dataset, config: &ModelConfig, texts: &Texts) -> Result<Self, PlanError> {
+        let map = texts.label_map.as_ref();
         let LabelMatch { names, rule, gold, predictions } =
             match_labels(&dataset.label_names, &config.labels, map)?;
-        let rule = match rule {
-            MatchRule::ByName => LabelRule::ByName,
-            MatchRule::LabelMap => LabelRule::LabelMap,
-            MatchRule::FoldedGold => LabelRule::FoldedGold,
-            MatchRule::FoldedPredictions => LabelRule::FoldedPredictions,
-        };
         let labels = Labels {
             names,
             rule,
@@ -86,7 +83,7 @@ impl Question {
 
     /// The question that puts every candidate to the model; candidates stand in the order of the
     /// dataset's labels.
-    pub(super) fn zero_shot(dataset: &Dataset, outputs: Outputs, zero_shot: ZeroShot) -> Self {
+    fn zero_shot(dataset: &Dataset, outputs: Outputs, zero_shot: ZeroShot) -> Self {
         let classes: Vec<usize> = (0..dataset.label_names.len()).collect();
         let labels = Labels {
             names: dataset.label_names.clone(),
@@ -95,6 +92,15 @@ impl Question {
             model: Vec::new(),
         };
         Self { outputs, labels: Some(labels), zero_shot: Some(zero_shot), classes }
+    }
+
+    /// Whether the model reads two texts at once anywhere.
+    pub(super) fn reads_pairs(&self, dataset: &Dataset) -> bool {
+        match self.outputs.task() {
+            Task::Classification => dataset.examples.iter().any(|example| example.pair.is_some()),
+            Task::ZeroShot => true,
+            Task::Similarity => false,
+        }
     }
 
     /// Gold labels as positions in the names that are scored, or scores.
@@ -112,7 +118,7 @@ impl Question {
     }
 
     /// The examples as the model reads them.
-    pub(super) fn inputs(&self, dataset: &Dataset, encoder: &TextEncoder) -> Result<Vec<Input>, PlanError> {
+    pub(super) fn inputs(&self, dataset: &Dataset, encoder: &TextEncoder) -> Result<Inputs, PlanError> {
         let hypotheses: Vec<String> = self.zero_shot.as_ref().map(zero_shot::hypotheses).unwrap_or_default();
         let mut texts = Vec::new();
         for example in &dataset.examples {

@@ -169,7 +169,7 @@ impl<'a> Arm<'a> {
         self.settle();
         for item in items {
             let examples = &batches[*item];
-            let batch = Batch::new(examples.iter().flat_map(|example| &self.cell.inputs[*example].rows));
+            let batch = Batch::new(self.cell.inputs.rows_of(examples));
             let tokens = batch.tokens() as u32;
             let Some(answer) = self.encode("throughput", batch, observer)? else { return Ok(()) };
             let count = examples.len() as u32;
@@ -191,7 +191,7 @@ impl<'a> Arm<'a> {
         let mut rows = answer.values.chunks_exact(answer.width);
         let width = self.record.output_width as usize;
         for example in examples {
-            let count = self.cell.inputs[*example].rows.len();
+            let count = self.cell.inputs.rows(*example).len();
             let rows: Vec<&[f32]> = rows.by_ref().take(count).collect();
             let place = &mut self.record.outputs[example * width..(example + 1) * width];
             self.record.measured[*example] = rows.len() == count && self.cell.outputs.read(&rows, place);

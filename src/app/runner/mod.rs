@@ -18,11 +18,9 @@ use gatecheck_judge::{
 
 use self::arm::{Arm, Stop};
 use crate::{
-    app::cell::{Cell, Input},
+    app::cell::Cell,
     app::event::{Event, Observer},
 };
-
-pub use schedule::{batches, padded_tokens};
 
 /// Measures a cell to the end, or as far as its arms and the user let it. A failing arm is recorded
 /// and the others go on.
@@ -47,7 +45,7 @@ pub fn run(cell: &Cell, launcher: &dyn Launcher, observer: &mut dyn Observer) ->
         settings: cell.settings.clone(),
         policy: cell.policy.clone(),
         gold: cell.gold.clone(),
-        tokens: cell.inputs.iter().map(Input::tokens).collect(),
+        tokens: cell.inputs.tokens(),
         arms,
         environment: environment(libraries, load_before),
         warnings,
@@ -69,7 +67,7 @@ fn measure(
         observer.on_event(&Event::Advanced { steps: 1 });
     }
     observer.on_event(&Event::Finished);
-    let batches = batches(&cell.inputs, cell.settings.batch_size as usize);
+    let batches = cell.inputs.batches(cell.settings.batch_size as usize);
     warm_up::warm_up(cell, &batches, arms, observer)?;
     latency(cell, arms, observer)?;
     throughput(cell, &batches, arms, launcher, observer)?;

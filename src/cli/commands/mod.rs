@@ -1,6 +1,5 @@
 //! One file per command: a function of resolved values and a printer that returns the exit code.
 
-mod catalogue;
 pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod doctor;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gatecheck_judge::task::Task;
 
-use super::{DatasetError, DatasetSpec, Example, Gold, load::Cell, manifest::LabelNames};
+use super::{DatasetError, DatasetSpec, Example, Gold, cell::Cell, manifest::LabelNames};
 
 /// One row, before its label is understood.
 pub(super) struct Row<'a> {

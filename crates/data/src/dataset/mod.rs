@@ -3,6 +3,7 @@
 //! [`load`] reads jsonl, csv, tsv and parquet through polars ([`self::load`] is its one home),
 //! settles the columns ([`columns`]) and turns rows into [`Example`]s ([`labels`]).
 
+mod cell;
 pub mod columns;
 mod error;
 mod labels;

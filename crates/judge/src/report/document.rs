@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     analysis::{Analysis, ArmSummary, Comparison, Gains, analyse},
     gate::{GateResult, Judgement, Verdict, evaluate},
-    record::{DatasetFacts, Environment, Labels, ModelFacts, Policy, RunRecord, ZeroShot},
+    record::{DatasetFacts, Environment, Labels, ModelFacts, Policy, RunRecord, TokenTypes, ZeroShot},
     task::{Compared, Direction, Metric, Task, Unit},
 };
 
@@ -120,6 +120,8 @@ pub struct DatasetReport {
     pub labels: Option<Labels>,
     /// How candidate labels were put to the model; `null` unless that was done.
     pub zero_shot: Option<ZeroShot>,
+    /// Whether the model was told the texts of a pair apart; `null` in reports of earlier records.
+    pub token_types: Option<TokenTypes>,
     /// Examples measured.
     pub rows: u64,
     /// Rows left out because they carry no gold label.
@@ -216,7 +218,8 @@ fn model(facts: &ModelFacts) -> ModelReport {
 
 fn dataset(record: &RunRecord, truncated_share: f64) -> DatasetReport {
     let facts = &record.dataset;
-    let DatasetFacts { name, split, source, revision, sha256, labels, zero_shot, .. } = facts.clone();
+    let DatasetFacts { name, split, source, revision, sha256, labels, zero_shot, token_types, .. } =
+        facts.clone();
     let DatasetFacts { rows, dropped_without_label, truncated, max_length, .. } = *facts;
     let DatasetFacts { real_tokens, padded_tokens, .. } = *facts;
     let padding = padded_tokens.saturating_sub(real_tokens) as f64;
@@ -230,6 +233,7 @@ fn dataset(record: &RunRecord, truncated_share: f64) -> DatasetReport {
         task: record.task(),
         labels,
         zero_shot,
+        token_types,
         rows,
         dropped_without_label,
         truncated,
