@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, bert::Keys, check_sizes, rename};
+use super::{Architecture, Blueprint, Json, Role, bert::Keys, check_sizes, rename};
 use crate::{
     activation::Activation,
     config::{ConfigError, Graph},
@@ -17,6 +17,11 @@ pub(super) static ALBERT: Architecture = Architecture {
         let parts = ["embeddings.", "encoder.", "pooler."];
         rename(raw, "albert", &parts, &["predictions.", "sop_classifier."])
     },
+    tables: &[
+        ("albert.embeddings.word_embeddings", Role::Words),
+        ("albert.embeddings.position_embeddings", Role::Positions),
+        ("albert.embeddings.token_type_embeddings", Role::TokenTypes),
+    ],
     heads: &["albert.pooler.", "classifier."],
 };
 

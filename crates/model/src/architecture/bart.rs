@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Architecture, Blueprint, Canonical, Json, Limits, check_sizes, rename};
+use super::{Architecture, Blueprint, Canonical, Json, Limits, Role, check_sizes, rename};
 use crate::{
     activation::Activation,
     bart::{Bart, CrossNames},
@@ -28,6 +28,11 @@ pub(super) static BART: Architecture = Architecture {
         }
         rename(raw, "model", &["shared.", "encoder.", "decoder."], &["lm_head.", "final_logits_bias"])
     },
+    tables: &[
+        ("model.shared", Role::Words),
+        ("model.encoder.embed_positions", Role::Positions),
+        ("model.decoder.embed_positions", Role::Positions),
+    ],
     heads: &["classification_head."],
 };
 

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, Limits, check_sizes, rename};
+use super::{Architecture, Blueprint, Json, Limits, Role, check_sizes, rename};
 use crate::{
     activation::Activation,
     config::{ConfigError, Graph},
@@ -15,6 +15,11 @@ pub(super) static BERT: Architecture = Architecture {
     name: "bert",
     read,
     rename: |raw| rename(raw, "bert", &["embeddings.", "encoder.", "pooler."], &["cls."]),
+    tables: &[
+        ("bert.embeddings.word_embeddings", Role::Words),
+        ("bert.embeddings.position_embeddings", Role::Positions),
+        ("bert.embeddings.token_type_embeddings", Role::TokenTypes),
+    ],
     heads: &["bert.pooler.", "classifier."],
 };
 

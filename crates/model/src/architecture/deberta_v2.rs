@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Architecture, Blueprint, Json, Limits, check_sizes, rename};
+use super::{Architecture, Blueprint, Json, Limits, Role, check_sizes, rename};
 use crate::{
     activation::Activation,
     config::{ConfigError, Graph},
@@ -21,6 +21,12 @@ pub(super) static DEBERTA_V2: Architecture = Architecture {
         let pretraining = ["cls.", "lm_predictions.", "mask_predictions."];
         rename(raw, "deberta", &["embeddings.", "encoder."], &pretraining)
     },
+    tables: &[
+        ("deberta.embeddings.word_embeddings", Role::Words),
+        ("deberta.embeddings.position_embeddings", Role::Positions),
+        ("deberta.embeddings.token_type_embeddings", Role::TokenTypes),
+        ("deberta.encoder.rel_embeddings", Role::Positions),
+    ],
     // Positions that only the masked-language head of v3 saw are in its checkpoints all the same.
     heads: &["pooler.", "classifier.", "deberta.embeddings.position_embeddings."],
 };

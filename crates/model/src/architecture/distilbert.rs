@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, bert::Keys, check_sizes, rename};
+use super::{Architecture, Blueprint, Json, Role, bert::Keys, check_sizes, rename};
 use crate::{
     activation::Activation,
     config::{ConfigError, Graph},
@@ -16,6 +16,10 @@ pub(super) static DISTILBERT: Architecture = Architecture {
     name: "distilbert",
     read,
     rename: |raw| rename(raw, "distilbert", &["embeddings.", "transformer."], &["vocab_"]),
+    tables: &[
+        ("distilbert.embeddings.word_embeddings", Role::Words),
+        ("distilbert.embeddings.position_embeddings", Role::Positions),
+    ],
     heads: &["pre_classifier.", "classifier."],
 };
 

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, bert::Keys, rename};
+use super::{Architecture, Blueprint, Json, Role, bert::Keys, rename};
 use crate::{
     activation::Activation,
     config::{ConfigError, Graph},
@@ -17,6 +17,11 @@ pub(super) static ELECTRA: Architecture = Architecture {
         let parts = ["embeddings.", "embeddings_project.", "encoder."];
         rename(raw, "electra", &parts, &["discriminator_predictions.", "generator_"])
     },
+    tables: &[
+        ("electra.embeddings.word_embeddings", Role::Words),
+        ("electra.embeddings.position_embeddings", Role::Positions),
+        ("electra.embeddings.token_type_embeddings", Role::TokenTypes),
+    ],
     heads: &["classifier."],
 };
 

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, Limits, check_sizes, rename};
+use super::{Architecture, Blueprint, Json, Limits, Role, check_sizes, rename};
 use crate::{
     activation::Activation,
     config::{ConfigError, Graph},
@@ -15,6 +15,11 @@ pub(super) static MOBILEBERT: Architecture = Architecture {
     name: "mobilebert",
     read,
     rename: |raw| rename(raw, "mobilebert", &["embeddings.", "encoder.", "pooler."], &["cls."]),
+    tables: &[
+        ("mobilebert.embeddings.word_embeddings", Role::Words),
+        ("mobilebert.embeddings.position_embeddings", Role::Positions),
+        ("mobilebert.embeddings.token_type_embeddings", Role::TokenTypes),
+    ],
     heads: &["mobilebert.pooler.", "classifier."],
 };
 

@@ -11,6 +11,7 @@ mod mobilebert;
 mod modernbert;
 mod mpnet;
 mod roberta;
+mod role;
 
 use std::path::Path;
 
@@ -24,12 +25,16 @@ use super::{
     head::Classifier,
 };
 
+pub use self::role::Role;
+
 /// A family of encoders with one graph.
 #[derive(Debug)]
 pub struct Architecture {
     name: &'static str,
     read: fn(&Json<'_>, usize) -> Result<Blueprint, ConfigError>,
     rename: fn(&str) -> Canonical,
+    /// Tables of embeddings, by the paths of their modules.
+    tables: &'static [(&'static str, Role)],
     /// Starts of canonical names that belong to heads: what the head in use has not taken is left.
     heads: &'static [&'static str],
 }
@@ -115,6 +120,19 @@ impl Architecture {
     /// Starts of the names of heads that may lie unused in a checkpoint.
     pub fn heads(&self) -> &'static [&'static str] {
         self.heads
+    }
+
+    /// The part of a module, by its canonical path; `None` for the layers of the encoder.
+    pub fn role(&self, module: &str) -> Option<Role> {
+        if let Some((_, role)) = self.tables.iter().find(|(path, _)| *path == module) {
+            return Some(*role);
+        }
+        let belongs = |start: &&&str| {
+            let rest = module.strip_prefix(start.trim_end_matches('.'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let start = self.heads.iter().find(belongs)?;
+        Some(if start.ends_with("pooler.") { Role::Pooler } else { Role::Head })
     }
 
     /// How many classes transformers assumes where `config.json` tells neither names nor number.

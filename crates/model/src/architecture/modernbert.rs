@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Architecture, Blueprint, Json, Limits, check_sizes, rename};
+use super::{Architecture, Blueprint, Json, Limits, Role, check_sizes, rename};
 use crate::{
     activation::Activation,
     config::{ConfigError, Graph},
@@ -16,6 +16,7 @@ pub(super) static MODERNBERT: Architecture = Architecture {
     name: "modernbert",
     read,
     rename: |raw| rename(raw, "model", &["embeddings.", "layers.", "final_norm."], &["decoder."]),
+    tables: &[("model.embeddings.tok_embeddings", Role::Words)],
     heads: &["head.", "classifier."],
 };
 

@@ -2,7 +2,7 @@
 //! counted from behind the padding id, and another head. Keys and defaults are those of
 //! `configuration_roberta.py` of transformers.
 
-use super::{Architecture, Blueprint, Canonical, Json, bert::Keys, rename};
+use super::{Architecture, Blueprint, Canonical, Json, Role, bert::Keys, rename};
 use crate::{
     activation::Activation,
     config::{ConfigError, Graph},
@@ -12,6 +12,7 @@ pub(super) static ROBERTA: Architecture = Architecture {
     name: "roberta",
     read: |config, labels| read(config, labels, 50265),
     rename: names,
+    tables: TABLES,
     heads: HEADS,
 };
 
@@ -19,6 +20,7 @@ pub(super) static XLM_ROBERTA: Architecture = Architecture {
     name: "xlm-roberta",
     read: |config, labels| read(config, labels, 30522),
     rename: names,
+    tables: TABLES,
     heads: HEADS,
 };
 
@@ -26,8 +28,15 @@ pub(super) static CAMEMBERT: Architecture = Architecture {
     name: "camembert",
     read: |config, labels| read(config, labels, 30522),
     rename: names,
+    tables: TABLES,
     heads: HEADS,
 };
+
+const TABLES: &[(&str, Role)] = &[
+    ("roberta.embeddings.word_embeddings", Role::Words),
+    ("roberta.embeddings.position_embeddings", Role::Positions),
+    ("roberta.embeddings.token_type_embeddings", Role::TokenTypes),
+];
 
 // Checkpoints of older versions of transformers hold a pooler that their head never used.
 const HEADS: &[&str] = &["roberta.pooler.", "classifier."];
