@@ -26,6 +26,7 @@ mod refusals;
 mod report_cli;
 mod run;
 mod second_reference;
+mod text_to_logits;
 mod tiny_model;
 mod tokenizing;
 mod within;

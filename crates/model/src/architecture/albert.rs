@@ -3,11 +3,15 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, Role, bert::Keys, check_sizes, rename};
+use super::{bert::Keys, family::Architecture, rename::rename, role::Role, sizes::check_sizes};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    post_norm::{LayerNames, Projection},
+    blueprint::{
+        Blueprint, Graph,
+        post_norm::{LayerNames, Projection},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static ALBERT: Architecture = Architecture {
@@ -23,6 +27,7 @@ pub(super) static ALBERT: Architecture = Architecture {
         ("albert.embeddings.token_type_embeddings", Role::TokenTypes),
     ],
     heads: &["albert.pooler.", "classifier."],
+    default_labels: 2,
 };
 
 #[derive(Deserialize)]

@@ -4,13 +4,22 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Architecture, Blueprint, Canonical, Json, Limits, Role, check_sizes, rename};
+use super::{
+    family::{Architecture, Canonical},
+    rename::rename,
+    role::Role,
+    sizes::check_sizes,
+};
 use crate::{
     activation::Activation,
-    bart::{Bart, CrossNames},
-    config::{ConfigError, Graph},
-    head::{Classifier, Dense, Pick},
-    post_norm::{Embeddings, LayerNames, PostNorm},
+    blueprint::{
+        Blueprint, Graph, Limits,
+        bart::{Bart, CrossNames},
+        head::{Dense, Head, Pick},
+        post_norm::{Embeddings, LayerNames, PostNorm},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static BART: Architecture = Architecture {
@@ -34,6 +43,7 @@ pub(super) static BART: Architecture = Architecture {
         ("model.decoder.embed_positions", Role::Positions),
     ],
     heads: &["classification_head."],
+    default_labels: 3,
 };
 
 /// What transformers adds to every layer norm's variance here; no key changes it.
@@ -170,7 +180,7 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
             positions: keys.max_position_embeddings,
             token_types: 1,
         },
-        classifier: Classifier { pick: Pick::Last(eos), layers },
+        classifier: Head::classifier(Pick::LastOf(eos), layers),
         graph: Graph::Bart(Bart { encoder, decoder: Box::new(decoder), cross, start }),
     })
 }

@@ -3,11 +3,12 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, Role, bert::Keys, rename};
+use super::{bert::Keys, family::Architecture, rename::rename, role::Role};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    post_norm::Projection,
+    blueprint::{Blueprint, Graph, post_norm::Projection},
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static ELECTRA: Architecture = Architecture {
@@ -23,6 +24,7 @@ pub(super) static ELECTRA: Architecture = Architecture {
         ("electra.embeddings.token_type_embeddings", Role::TokenTypes),
     ],
     heads: &["classifier."],
+    default_labels: 2,
 };
 
 #[derive(Deserialize)]

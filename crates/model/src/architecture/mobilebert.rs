@@ -3,12 +3,16 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, Limits, Role, check_sizes, rename};
+use super::{family::Architecture, rename::rename, role::Role, sizes::check_sizes};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    head::{Classifier, Dense, NormName, Pick},
-    mobilebert::{Embeddings, Layer, MobileBert, Sight},
+    blueprint::{
+        Blueprint, Graph, Limits,
+        head::{Dense, Head, NormName, Pick},
+        mobilebert::{Embeddings, Layer, MobileBert, Sight},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static MOBILEBERT: Architecture = Architecture {
@@ -21,6 +25,7 @@ pub(super) static MOBILEBERT: Architecture = Architecture {
         ("mobilebert.embeddings.token_type_embeddings", Role::TokenTypes),
     ],
     heads: &["mobilebert.pooler.", "classifier."],
+    default_labels: 2,
 };
 
 /// Added to the variance where `MobileBertEmbeddings` and `MobileBertOutput` leave it to PyTorch.
@@ -108,7 +113,7 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
     Ok(Blueprint {
         hidden_size: keys.hidden_size,
         limits,
-        classifier: Classifier { pick: Pick::First, layers: head },
+        classifier: Head::classifier(Pick::First, head),
         graph: Graph::MobileBert(encoder),
     })
 }

@@ -1,11 +1,15 @@
 //! MPNet (<https://arxiv.org/abs/2004.09297>): BERT without token types, with biases by relative position.
 //! Keys and defaults are those of `configuration_mpnet.py` of transformers.
 
-use super::{Architecture, Blueprint, Json, Role, bert::Keys, rename, roberta::positions_after};
+use super::{bert::Keys, family::Architecture, rename::rename, roberta::positions_after, role::Role};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    post_norm::{LayerNames, RelativeBias},
+    blueprint::{
+        Blueprint, Graph,
+        post_norm::{LayerNames, RelativeBias},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static MPNET: Architecture = Architecture {
@@ -18,6 +22,7 @@ pub(super) static MPNET: Architecture = Architecture {
         ("mpnet.encoder.relative_attention_bias", Role::Positions),
     ],
     heads: &["mpnet.pooler.", "classifier."],
+    default_labels: 2,
 };
 
 /// Buckets of distances. transformers computes them for 32 whatever `relative_attention_num_buckets` says,

@@ -2,10 +2,17 @@
 //! counted from behind the padding id, and another head. Keys and defaults are those of
 //! `configuration_roberta.py` of transformers.
 
-use super::{Architecture, Blueprint, Canonical, Json, Role, bert::Keys, rename};
+use super::{
+    bert::Keys,
+    family::{Architecture, Canonical},
+    rename::rename,
+    role::Role,
+};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
+    blueprint::{Blueprint, Graph},
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static ROBERTA: Architecture = Architecture {
@@ -14,6 +21,7 @@ pub(super) static ROBERTA: Architecture = Architecture {
     rename: names,
     tables: TABLES,
     heads: HEADS,
+    default_labels: 2,
 };
 
 pub(super) static XLM_ROBERTA: Architecture = Architecture {
@@ -22,6 +30,7 @@ pub(super) static XLM_ROBERTA: Architecture = Architecture {
     rename: names,
     tables: TABLES,
     heads: HEADS,
+    default_labels: 2,
 };
 
 pub(super) static CAMEMBERT: Architecture = Architecture {
@@ -30,6 +39,7 @@ pub(super) static CAMEMBERT: Architecture = Architecture {
     rename: names,
     tables: TABLES,
     heads: HEADS,
+    default_labels: 2,
 };
 
 const TABLES: &[(&str, Role)] = &[
