@@ -99,11 +99,18 @@ impl Place {
         self.gatecheck(&format!("{MEASURE} {more}"))
     }
 
-    /// Runs a command that must be refused with exactly these words.
+    /// Runs a command that must be refused as wrong, with exactly these words.
     #[track_caller]
     pub(crate) fn refuses(&self, arguments: &str, words: &str) {
         let Output { code, stdout, stderr } = self.gatecheck(arguments);
         assert_eq!((code, stdout.as_str(), stderr.trim_end()), (2, "", words));
+    }
+
+    /// Runs a command that is not wrong and cannot be carried out, which must end with exactly these words.
+    #[track_caller]
+    pub(crate) fn fails(&self, arguments: &str, words: &str) {
+        let Output { code, stdout, stderr } = self.gatecheck(arguments);
+        assert_eq!((code, stdout.as_str(), stderr.trim_end()), (3, "", words));
     }
 
     /// The report in `out`, which must keep to its schema whatever happened.
@@ -162,6 +169,21 @@ impl Output {
         let Self { code, stdout, stderr } = self;
         format!("exit code {code}\n--- stdout\n{}--- stderr\n{}", redacted(stdout), redacted(stderr))
     }
+}
+
+/// The entry of a metric in a list of a report; `null` if there is none.
+pub(crate) fn by_id<'a>(list: &'a Value, id: &str) -> &'a Value {
+    list.as_array().unwrap().iter().find(|entry| entry["id"] == id).unwrap_or(&Value::Null)
+}
+
+/// The entry of a metric of an arm.
+pub(crate) fn metric<'a>(report: &'a Value, arm: usize, id: &str) -> &'a Value {
+    by_id(&report["arms"][arm]["metrics"], id)
+}
+
+/// How many classes of an arm have a recall.
+pub(crate) fn recalls(report: &Value, arm: usize) -> usize {
+    report["arms"][arm]["metrics"].as_array().unwrap().iter().filter(|entry| entry["id"] == "recall").count()
 }
 
 /// The one list of what is left out of snapshots.

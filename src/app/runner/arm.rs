@@ -12,10 +12,9 @@ use gatecheck_backend::{
 use gatecheck_judge::record::{ArmRecord, Call, Failure, Memory};
 use gatecheck_model::batch::Batch;
 
-use super::reading::read;
 use crate::{
     app::backends::engine,
-    app::cell::{ArmPlan, Cell, Reading},
+    app::cell::{ArmPlan, Cell},
     app::event::{Event, Observer},
 };
 
@@ -43,7 +42,7 @@ pub(super) struct Arm<'a> {
 
 impl<'a> Arm<'a> {
     pub(super) fn new(plan: &'a ArmPlan, cell: &'a Cell) -> Self {
-        let width = cell.output_width();
+        let width = cell.outputs.width;
         let backend = match plan.spec.backend {
             BackendKind::Candle => "candle",
             BackendKind::Mlx => "mlx",
@@ -200,7 +199,7 @@ impl<'a> Arm<'a> {
             let count = self.cell.inputs.rows(*example).len();
             let rows: Vec<&[f32]> = rows.by_ref().take(count).collect();
             let place = &mut self.record.outputs[example * width..(example + 1) * width];
-            self.record.measured[*example] = rows.len() == count && read(self.cell.reading, &rows, place);
+            self.record.measured[*example] = rows.len() == count && self.cell.outputs.read(&rows, place);
         }
     }
 
@@ -233,10 +232,7 @@ impl<'a> Arm<'a> {
             return Ok(None);
         }
         let rows = batch.rows();
-        let wanted = match self.cell.reading {
-            Reading::Logits | Reading::Candidates { .. } => Some(self.cell.model.labels.len()),
-            Reading::Cosine => None,
-        };
+        let wanted = self.cell.outputs.row_width;
         let error = match self.request(&Request::Encode { batch }) {
             Ok(Response::Encoded { ns, width, values }) => {
                 let width = width as usize;

@@ -1,7 +1,6 @@
 //! `report.md`.
 
 use super::{Exporter, Report, ReportError, notes::notes, view};
-use crate::{analysis::ArmSummary, record::Engine};
 
 /// The report as GitHub-flavoured Markdown.
 pub(super) struct Markdown;
@@ -119,8 +118,9 @@ fn environment(report: &Report) -> String {
     if !machine.libraries.is_empty() {
         rows.push(("libraries", machine.libraries.join("; ")));
     }
-    let engine = |arm: &ArmSummary| arm.engine.as_ref().map_or(view::MISSING.to_owned(), Engine::to_string);
-    rows.extend(report.arms.iter().map(|arm| (arm.name.as_str(), engine(arm))));
+    for arm in &report.arms {
+        rows.extend(arm.engine.as_ref().map(|engine| (arm.name.as_str(), engine.to_string())));
+    }
     let header = ["environment", ""].map(str::to_owned);
     let rows = rows.into_iter().map(|(label, cell)| vec![label.to_owned(), cell]);
     format!("## Environment\n\n{}", table(&header, rows))
