@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[Row])] = &[
             ("stats", &[]),
             ("histogram", &[]),
             ("record", &[]),
+            ("journal", &["record"]),
             ("fixture", &["record"]),
             ("metrics", &["stats"]),
             ("analysis", &["histogram", "metrics", "record", "stats"]),

@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn few_calls_are_no_trouble() {
         assert_eq!(latency(&[], 0.95), None);
-        let call = Call { block: 0, item: 0, examples: 1, tokens: 1, ns: 0 };
+        let call = Call { block: 0, item: 0, examples: 1, tokens: 1, ns: 0, session: 0 };
         let one = latency(&[call], 0.95).unwrap();
         assert_eq!((one.n, one.p99, one.percentiles[0].low), (1, 0.0, None));
         assert_eq!(median_speedup(&one, &one), None, "no ratio of nothing to nothing");

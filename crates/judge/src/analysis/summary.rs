@@ -91,8 +91,8 @@ pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, confidence: f64) ->
         name: arm.name.clone(),
         role: arm.role,
         backend: arm.backend.clone(),
-        device: arm.device.clone(),
-        execution: arm.execution.clone(),
+        device: arm.device().to_owned(),
+        execution: arm.execution().to_owned(),
         bits: arm.quantization.map(|quantization| quantization.bits),
         group_size: arm.quantization.map(|quantization| quantization.group_size),
         weights: arm.weights.clone(),
@@ -124,13 +124,14 @@ fn padding_factor(record: &RunRecord) -> Option<f64> {
 }
 
 fn memory(arm: &ArmRecord) -> MemoryMb {
-    let samples = &arm.memory.samples;
+    let each = || arm.sessions.iter().map(|session| &session.memory);
+    let samples: Vec<u64> = each().flat_map(|memory| &memory.samples).copied().collect();
     let total: u128 = samples.iter().map(|bytes| u128::from(*bytes)).sum();
     MemoryMb {
         average: (!samples.is_empty()).then(|| total as f64 / samples.len() as f64 / 1e6),
-        peak: known(arm.memory.peak),
-        after_load: known(arm.memory.after_load),
-        backend_peak: arm.memory.backend_peak.map(megabytes),
+        peak: each().map(|memory| memory.peak).max().and_then(known),
+        after_load: each().find_map(|memory| known(memory.after_load)),
+        backend_peak: each().filter_map(|memory| memory.backend_peak).max().map(megabytes),
     }
 }
 
