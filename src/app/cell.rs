@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatecheck_backend::worker::protocol::WorkerSpec;
+use gatecheck_backend::worker::protocol::{BackendKind, WorkerSpec};
 use gatecheck_judge::record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings};
 use gatecheck_model::batch::Encoded;
 
@@ -59,6 +59,17 @@ pub struct ArmPlan {
     pub expected_size_bytes: Option<u64>,
     /// SHA-256 of the conversion recipe.
     pub recipe_sha256: Option<String>,
+}
+
+impl ArmPlan {
+    /// The backend's name.
+    pub fn backend(&self) -> &'static str {
+        match self.spec.backend {
+            BackendKind::Candle => "candle",
+            BackendKind::Mlx => "mlx",
+            BackendKind::Mock(_) => "mock",
+        }
+    }
 }
 
 /// How much is measured.

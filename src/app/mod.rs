@@ -5,4 +5,5 @@ pub mod cell;
 pub mod config;
 pub mod event;
 pub mod plan;
+pub mod record;
 pub mod runner;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// May this converted model ship in place of the original?
 #[derive(Debug, Parser)]
@@ -45,12 +46,49 @@ pub(crate) enum Command {
     Worker,
 }
 
-/// Arguments of `run`.
-#[derive(Debug, Args)]
+/// What makes no sense beside `--resume`: all that says what is measured, and how.
+const BEGIN_A_RUN: [&str; 25] = [
+    "model",
+    "dataset",
+    "data",
+    "split",
+    "limit",
+    "arms",
+    "bits",
+    "group_size",
+    "embedding_bits",
+    "batch_size",
+    "threads",
+    "seed",
+    "latency_queries",
+    "timeout",
+    "mock",
+    "max_accuracy_drop",
+    "min_speedup",
+    "speed_on",
+    "target_size_mb",
+    "size_tolerance",
+    "strict",
+    "out",
+    "output_dir",
+    "config",
+    "no_convert",
+];
+
+/// Arguments of `run`. A journal keeps them, as it does those of `demo`.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub(crate) struct RunArgs {
     /// Model: a configured name, a folder, or a Hub id such as `org/name`
-    #[arg(long, value_name = "NAME|FOLDER|HUB_ID")]
+    #[arg(
+        long,
+        value_name = "NAME|FOLDER|HUB_ID",
+        required_unless_present = "resume",
+        default_value_if("resume", clap::builder::ArgPredicate::IsPresent, "")
+    )]
     pub(crate) model: String,
+    /// Go on with the run in this folder that was killed, crashed or stopped; its own arguments hold
+    #[arg(long, value_name = "DIR", conflicts_with_all = BEGIN_A_RUN)]
+    pub(crate) resume: Option<PathBuf>,
     /// Dataset: a configured name or a file; may be given several times [default: the model's benchmarks]
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) dataset: Vec<String>,
@@ -91,7 +129,7 @@ pub(crate) struct RunArgs {
 }
 
 /// How weights are quantized.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub(crate) struct QuantizationArgs {
     /// Bits per weight: 2, 3, 4, 5, 6 or 8; 16 or 32 leaves the weights unquantized [default: the model's, else 8]
     #[arg(long)]
@@ -105,7 +143,7 @@ pub(crate) struct QuantizationArgs {
 }
 
 /// How much is measured, and how.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub(crate) struct MeasuringArgs {
     /// Rows per batch in the throughput phase
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -128,7 +166,7 @@ pub(crate) struct MeasuringArgs {
 }
 
 /// The limits.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 pub(crate) struct GateArgs {
     /// Largest allowed drop of accuracy (or of the correlation), absolute [default: the model's, else 0.015]
     #[arg(long, value_name = "DROP")]
@@ -151,7 +189,7 @@ pub(crate) struct GateArgs {
 }
 
 /// Where a speed verdict may be given.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum SpeedOnArg {
     /// On an accelerator of a machine that is not virtual
     Accelerator,
@@ -185,7 +223,7 @@ pub(crate) struct ConvertArgs {
 }
 
 /// Arguments of `demo`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(crate) quantization: QuantizationArgs,
@@ -231,7 +269,7 @@ pub(crate) struct ListArgs {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Folder with record.json
+    /// Folder of a run, finished or not
     pub(crate) folder: PathBuf,
     #[command(flatten)]
     pub(crate) gates: GateArgs,

@@ -53,6 +53,7 @@ hinted!(
     gatecheck_data::dataset::DatasetError,
     gatecheck_data::hub::HubError,
     crate::app::plan::PlanError,
+    crate::app::record::RecordError,
     gatecheck_model::config::ConfigError,
     gatecheck_model::tokenizer::TokenizerError,
     gatecheck_model::weights::WeightError,

@@ -4,7 +4,7 @@ use gatecheck_backend::worker::protocol::Share;
 use gatecheck_base::text::milliseconds;
 use gatecheck_model::batch::Batch;
 
-use super::arm::{Arm, Stop};
+use super::{arm::Arm, log::Stop};
 use crate::app::cell::Cell;
 
 /// Says so where the baseline needs more than twice what its own matrix products take. To be asked when

@@ -3,11 +3,11 @@
 
 use gatecheck_model::batch::Batch;
 
-use super::arm::{Arm, Stop};
-use crate::{
-    app::cell::Cell,
-    app::event::{Event, Observer},
+use super::{
+    arm::Arm,
+    log::{Log, Stop},
 };
+use crate::app::cell::Cell;
 
 /// Calls after which an arm counts as warm whatever its times say.
 const MOST_CALLS: usize = 30;
@@ -21,7 +21,7 @@ pub(super) fn warm_up(
     cell: &Cell,
     batches: &[Vec<usize>],
     arms: &mut [Arm<'_>],
-    observer: &mut dyn Observer,
+    log: &mut Log<'_>,
 ) -> Result<(), Stop> {
     let (Some(largest), Some(middle)) = (batches.last(), batches.get(batches.len() / 2)) else {
         return Ok(());
@@ -29,15 +29,15 @@ pub(super) fn warm_up(
     let batch =
         |examples: &[usize]| Batch::new(examples.iter().flat_map(|example| &cell.inputs[*example].rows));
     let single = Batch::new(cell.query(middle[0]));
-    observer.on_event(&Event::Started { task: "warm-up", steps: arms.len() as u64 });
+    log.started("warm-up", arms.len())?;
     for arm in arms.iter_mut() {
-        arm.rehearse(&batch(largest), observer)?;
+        arm.rehearse(&batch(largest), log)?;
         for batch in [&batch(middle), &single] {
-            until_stable(|| arm.rehearse(batch, observer))?;
+            until_stable(|| arm.rehearse(batch, log))?;
         }
-        observer.on_event(&Event::Advanced { steps: 1 });
+        log.advanced(1);
     }
-    observer.on_event(&Event::Finished);
+    log.finished();
     Ok(())
 }
 

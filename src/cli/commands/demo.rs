@@ -7,7 +7,8 @@ use gatecheck_data::dataset::{self, Dataset, DatasetSpec};
 
 use super::{
     report::with_gates,
-    run::{Measuring, arms, policy},
+    resume::BegunCommand,
+    run::{Measuring, Start, arms, policy},
 };
 use crate::{
     app::plan::{ModelSource, Settings},
@@ -28,6 +29,11 @@ const MODEL: &[(&str, &[u8])] = &[
 const VALIDATION: &[u8] = include_bytes!("../../../datasets/demo-nli/validation.jsonl");
 
 pub(crate) fn demo(args: &DemoArgs, printer: Printer) -> Result<u8, CliError> {
+    begin(args, Start::Fresh(BegunCommand::Demo(Box::new(args.clone())).to_json()?), printer)
+}
+
+/// Measures, or goes on measuring.
+pub(crate) fn begin(args: &DemoArgs, start: Start, printer: Printer) -> Result<u8, CliError> {
     let arms = arms(&args.arms, args.quantization.bits, None)?;
     let policy = with_gates(policy(None, None), &args.gates)?;
     let mut measuring = Measuring::new(&args.measuring, printer)?;
@@ -45,7 +51,7 @@ pub(crate) fn demo(args: &DemoArgs, printer: Printer) -> Result<u8, CliError> {
         policy,
         ..measuring.settings()?
     };
-    measuring.cell(&model, &dataset, &settings, &args.out, args.json)
+    measuring.cell(&model, &dataset, &settings, start, &args.out, args.json)
 }
 
 /// Writes the model's files into `folder`.

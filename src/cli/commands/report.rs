@@ -1,56 +1,37 @@
-//! `report`: renders the reports of a run again, from its record alone.
+//! `report`: renders the reports of a run again, from its record alone, or from what its journal holds.
 
 use std::path::Path;
 
-use gatecheck_base::fs::{read_text, write_atomic};
+use gatecheck_base::fs::write_atomic;
 use gatecheck_judge::{
-    record::{OLDEST_VERSION, Policy, RunRecord, SCHEMA_VERSION, SpeedOn},
+    journal,
+    record::{Policy, SpeedOn},
     report::{self, Format, Report},
 };
 
-use crate::cli::{
-    args::{GateArgs, ReportArgs, SpeedOnArg},
-    error::CliError,
-    printer::Printer,
+use crate::{
+    app::record,
+    cli::{
+        args::{GateArgs, ReportArgs, SpeedOnArg},
+        error::CliError,
+        printer::Printer,
+    },
 };
 
-/// The file that everything is rendered from.
-pub(crate) const RECORD: &str = "record.json";
-
 pub(crate) fn report(args: &ReportArgs, printer: Printer) -> Result<u8, CliError> {
-    let record = read_record(&args.folder.join(RECORD))?;
+    let record = record::open(&args.folder)?;
     let policy = with_gates(record.policy.clone(), &args.gates)?;
     let report = Report::new(&record, &policy);
     write_reports(&args.folder, &report)?;
     show(&report, args.json, printer)?;
     printer.status(&format!("reports are in {}", args.folder.display()));
-    Ok(report.exit_code)
-}
-
-/// Reads a record of this format version or an older one.
-pub(crate) fn read_record(path: &Path) -> Result<RunRecord, CliError> {
-    let text = read_text(path).map_err(|error| CliError {
-        hint: Some("give the folder that `gatecheck run --out` wrote".to_owned()),
-        ..CliError::from(error)
-    })?;
-    let malformed =
-        |reason: String| CliError::usage(format!("`{}` is not a record: {reason}", path.display()), None);
-    let json: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
-    match json["schema_version"].as_u64() {
-        Some(version) if (u64::from(OLDEST_VERSION)..=u64::from(SCHEMA_VERSION)).contains(&version) => {}
-        Some(version) => {
-            return Err(CliError::usage(
-                format!(
-                    "`{}` has format version {version}; this program reads {OLDEST_VERSION} to {SCHEMA_VERSION}",
-                    path.display()
-                ),
-                "use the version of gatecheck that measured it (`tool_version`)".to_owned(),
-            ));
-        }
-        None => return Err(malformed("no `schema_version`".to_owned())),
+    if record.interrupted && journal::exists(&args.folder) {
+        printer.status(&format!(
+            "the run is unfinished; `gatecheck run --resume {}` goes on with it",
+            args.folder.display()
+        ));
     }
-    serde_json::from_value(json).map_err(|error| malformed(error.to_string()))
+    Ok(report.exit_code)
 }
 
 /// Writes every format into `folder`.

@@ -11,18 +11,22 @@ use std::{
 };
 
 use gatecheck_backend::{measure::machine::cores, mock::MockScript, worker::process::ProcessLauncher};
-use gatecheck_base::fs::{check_writable, read_text, write_atomic};
+use gatecheck_base::fs::{check_writable, read_text};
 use gatecheck_data::dataset::Dataset;
 use gatecheck_judge::{
     gate::{self, exit_code},
+    journal::Journal,
     record::{Policy, RunRecord, SpeedOn},
     report::Report,
 };
 
-use super::report::{RECORD, show, with_gates, write_reports};
+use super::{
+    report::{show, with_gates, write_reports},
+    resume::BegunCommand,
+};
 use crate::{
     app::plan::{ModelSource, Settings, arms::ArmKind, plan, zero_shot::ZeroShotSettings},
-    app::runner,
+    app::record,
     cli::{
         args::{MeasuringArgs, RunArgs},
         error::{CliError, unknown},
@@ -31,7 +35,23 @@ use crate::{
     },
 };
 
+/// How a cell starts.
+pub(crate) enum Start {
+    /// From nothing; with the command as its journal keeps it.
+    Fresh(serde_json::Value),
+    /// With what an earlier process left.
+    Resumed(Box<(Journal, RunRecord)>),
+}
+
 pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
+    match &args.resume {
+        Some(folder) => super::resume::resume(folder, args.json, printer),
+        None => begin(args, None, printer),
+    }
+}
+
+/// Measures, or goes on measuring the one dataset there is.
+pub(crate) fn begin(args: &RunArgs, mut resumed: Option<Start>, printer: Printer) -> Result<u8, CliError> {
     let resolver = Resolver::new(&args.config, printer)?;
     let defaults = resolver.quantization(&args.model);
     let datasets = match args.dataset.is_empty() {
@@ -51,7 +71,9 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
     let cells = resolved(args, &datasets, &resolver, &model)?;
     let mut codes = Vec::new();
     let model_is_for_it = resolver.is_for_zero_shot(&args.model);
-    for (ResolvedDataset { dataset, preprocessing, label_map, zero_shot }, out) in cells {
+    for (name, (ResolvedDataset { dataset, preprocessing, label_map, zero_shot }, out)) in
+        datasets.iter().zip(cells)
+    {
         let settings = Settings {
             arms: arms.clone(),
             group_size: args.quantization.group_size.or(defaults.group_size),
@@ -65,9 +87,18 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
             policy: policy.clone(),
             ..measuring.settings()?
         };
-        codes.push(measuring.cell(&model, &dataset, &settings, &out, args.json)?);
+        let start = match resumed.take() {
+            Some(start) => start,
+            None => Start::Fresh(command(args, name).to_json()?),
+        };
+        codes.push(measuring.cell(&model, &dataset, &settings, start, &out, args.json)?);
     }
     Ok(gravest(&codes))
+}
+
+/// The command as if this dataset were its only one.
+fn command(args: &RunArgs, dataset: &str) -> BegunCommand {
+    BegunCommand::Run(Box::new(RunArgs { dataset: vec![dataset.to_owned()], ..args.clone() }))
 }
 
 /// The datasets with the folders of their reports. All are read before the first is measured: a name
@@ -212,18 +243,23 @@ impl Measuring {
         model: &ModelSource,
         dataset: &Dataset,
         settings: &Settings,
+        start: Start,
         out: &Path,
         json: bool,
     ) -> Result<u8, CliError> {
         // Before the long run starts.
         check_writable(out)?;
+        if let Start::Fresh(_) = start {
+            Journal::may_begin(out).map_err(record::RecordError::from)?;
+        }
         let mut progress = self.printer.progress();
         let cell = plan(model, dataset, settings, &mut |at| super::convert::show(&mut progress, at));
         progress.done();
         let cell = cell?;
         let arms: Vec<_> = cell.arms.iter().map(|arm| arm.name.as_str()).collect();
         self.printer.status(&format!(
-            "measuring {} on {} {}: {} examples, arms {}",
+            "{} {} on {} {}: {} examples, arms {}",
+            if let Start::Fresh(_) = start { "measuring" } else { "going on with" },
             model.name,
             dataset.name,
             dataset.split,
@@ -231,17 +267,25 @@ impl Measuring {
             arms.join(", ")
         ));
         self.keep_on_ctrl_c();
-        let record = runner::run(&cell, &self.launcher, &mut progress);
+        let record = match start {
+            Start::Fresh(run) => record::measure(&cell, out, run, &self.launcher, &mut progress)?,
+            Start::Resumed(so_far) => {
+                let (journal, so_far) = *so_far;
+                record::resume(&cell, journal, &so_far, out, &self.launcher, &mut progress)?
+            }
+        };
         drop(cell);
         progress.done();
-        write_atomic(&out.join(RECORD), &record_bytes(&record)?)?;
         let report = Report::new(&record, &record.policy);
         write_reports(out, &report)?;
         show(&report, json, self.printer)?;
         self.tell_failures(&record);
         self.printer.status(&format!("reports are in {}", out.display()));
         if record.interrupted {
-            let hint = format!("what was measured is in {}", out.display());
+            let hint = format!(
+                "what was measured is in {0}; `gatecheck run --resume {0}` goes on with it",
+                out.display()
+            );
             return Err(CliError::failed("stopped by the user", hint));
         }
         debug_assert_eq!(report.exit_code, gate::exit_code::of(report.verdict));
@@ -260,11 +304,6 @@ impl Measuring {
             }
         }
     }
-}
-
-fn record_bytes(record: &RunRecord) -> Result<Vec<u8>, CliError> {
-    serde_json::to_vec(record)
-        .map_err(|error| CliError::failed(format!("failed to write the record: {error}"), None))
 }
 
 fn scripts(path: &Path) -> Result<BTreeMap<String, MockScript>, CliError> {

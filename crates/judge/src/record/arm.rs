@@ -80,7 +80,7 @@ pub struct Quantization {
 }
 
 /// One timed call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
     /// Block of the interleaving schedule. The same number in two arms is the same work,
