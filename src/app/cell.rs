@@ -6,25 +6,7 @@ use gatecheck_backend::worker::protocol::{BackendKind, WorkerSpec};
 use gatecheck_judge::record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings};
 use gatecheck_model::batch::Encoded;
 
-/// One example as the model reads it: a text or a pair read together, the two texts of a similarity
-/// pair, or a premise with each hypothesis in turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Input {
-    /// The rows of a batch, at least one.
-    pub rows: Vec<Encoded>,
-}
-
-impl Input {
-    /// Real tokens.
-    pub fn tokens(&self) -> u32 {
-        self.rows.iter().map(|row| row.ids.len() as u32).sum()
-    }
-
-    /// Tokens of the longest row.
-    pub fn longest(&self) -> u32 {
-        self.rows.iter().map(|row| row.ids.len() as u32).max().unwrap_or(0)
-    }
-}
+use super::inputs::Inputs;
 
 /// How what the model gives for the rows of an example becomes the outputs of that example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +81,7 @@ pub struct Cell {
     /// The arms, the baseline first.
     pub arms: Vec<ArmPlan>,
     /// The examples, in dataset order.
-    pub inputs: Vec<Input>,
+    pub inputs: Inputs,
     /// How their outputs are read.
     pub reading: Reading,
     /// Gold labels as positions in the dataset's `labels.names`, or scores.
@@ -114,13 +96,13 @@ impl Cell {
         match self.reading {
             Reading::Logits => self.model.labels.len(),
             Reading::Cosine => 1,
-            Reading::Candidates { .. } => self.inputs.first().map_or(0, |input| input.rows.len()),
+            Reading::Candidates { .. } => self.inputs.rows_each(),
         }
     }
 
     /// The rows of one query: of a similarity pair one text, since each is embedded by itself.
     pub fn query(&self, example: usize) -> &[Encoded] {
-        let rows = &self.inputs[example].rows;
+        let rows = self.inputs.rows(example);
         match self.reading {
             Reading::Cosine => &rows[..1],
             Reading::Logits | Reading::Candidates { .. } => rows,

@@ -1,6 +1,6 @@
-//! What happens while a run goes on, for whoever watches. The runner prints nothing itself.
+//! What happens while the application is at work, for whoever watches. It prints nothing itself.
 
-/// One step of a run.
+/// One step of the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<'a> {
     /// Work of so many steps begins.
@@ -24,14 +24,19 @@ pub enum Event<'a> {
         /// What happened.
         message: &'a str,
     },
-    /// Something worth a line.
-    Note {
-        /// The line.
-        text: &'a str,
+    /// So much of a piece of work is done, such as a download. Ends with the next event of another kind or
+    /// task.
+    At {
+        /// What it is.
+        task: &'a str,
+        /// How much is done, in its own unit.
+        done: u64,
+        /// How much there is, 0 when unknown.
+        total: u64,
     },
 }
 
-/// Someone who watches a run.
+/// Someone who watches.
 pub trait Observer {
     /// Called in order, from one thread.
     fn on_event(&mut self, event: &Event<'_>);

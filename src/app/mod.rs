@@ -1,9 +1,28 @@
-//! The application: resolve → prepare → plan → measure → judge, for whoever calls it.
+//! The application: resolve → prepare → plan → measure → judge, for whoever calls it. It prints nothing; who
+//! calls hears of progress through [`event`].
+//!
+//! [`run`] has all the steps in a row for a model and its datasets.
 
+pub mod arms;
 pub mod backends;
+pub mod catalogue;
 pub mod cell;
 pub mod config;
+pub mod defaults;
+pub mod demo;
+pub mod doctor;
+pub mod error;
 pub mod event;
+pub mod inputs;
+pub mod judge;
+pub mod measure;
 pub mod plan;
+pub mod prepare;
 pub mod record;
+pub mod resolve;
+pub mod resume;
+pub mod run;
 pub mod runner;
+pub mod settings;
+pub mod source;
+pub mod unknown;

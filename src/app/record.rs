@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gatecheck_backend::worker::Launcher;
-use gatecheck_base::fs::FileError;
+use gatecheck_base::{fs::FileError, kind::ErrorKind};
 use gatecheck_judge::{
     journal::{self, Folded, Header, Journal, JournalError, fold},
     record::{self, ArmRecord, RunRecord},
@@ -44,6 +44,18 @@ impl RecordError {
                 "bring back what was there, or measure anew: take another `--out`, or remove `{}`",
                 folder.join(journal::JOURNAL).display()
             )),
+        }
+    }
+}
+
+impl RecordError {
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Journal(JournalError::File(error))
+            | Self::Record(record::RecordError::File(error))
+            | Self::File(error) => error.kind(ErrorKind::Usage),
+            Self::Journal(_) | Self::Record(_) | Self::Changed { .. } => ErrorKind::Usage,
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde::{Deserialize, Serialize};
 
 /// May this converted model ship in place of the original?
 #[derive(Debug, Parser)]
@@ -47,7 +46,7 @@ pub(crate) enum Command {
 }
 
 /// What makes no sense beside `--resume`: all that says what is measured, and how.
-const BEGIN_A_RUN: [&str; 25] = [
+const BEGIN_A_RUN: [&str; 24] = [
     "model",
     "dataset",
     "data",
@@ -61,7 +60,6 @@ const BEGIN_A_RUN: [&str; 25] = [
     "threads",
     "seed",
     "latency_queries",
-    "timeout",
     "mock",
     "max_accuracy_drop",
     "min_speedup",
@@ -75,8 +73,8 @@ const BEGIN_A_RUN: [&str; 25] = [
     "no_convert",
 ];
 
-/// Arguments of `run`. A journal keeps them, as it does those of `demo`.
-#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+/// Arguments of `run`.
+#[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Model: a configured name, a folder, or a Hub id such as `org/name`
     #[arg(
@@ -129,7 +127,7 @@ pub(crate) struct RunArgs {
 }
 
 /// How weights are quantized.
-#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct QuantizationArgs {
     /// Bits per weight: 2, 3, 4, 5, 6 or 8; 16 or 32 leaves the weights unquantized [default: the model's, else 8]
     #[arg(long)]
@@ -143,7 +141,7 @@ pub(crate) struct QuantizationArgs {
 }
 
 /// How much is measured, and how.
-#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct MeasuringArgs {
     /// Rows per batch in the throughput phase
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -166,7 +164,7 @@ pub(crate) struct MeasuringArgs {
 }
 
 /// The limits.
-#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct GateArgs {
     /// Largest allowed drop of accuracy (or of the correlation), absolute [default: the model's, else 0.015]
     #[arg(long, value_name = "DROP")]
@@ -189,7 +187,7 @@ pub(crate) struct GateArgs {
 }
 
 /// Where a speed verdict may be given.
-#[derive(Debug, Clone, Copy, ValueEnum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum SpeedOnArg {
     /// On an accelerator of a machine that is not virtual
     Accelerator,
@@ -223,7 +221,7 @@ pub(crate) struct ConvertArgs {
 }
 
 /// Arguments of `demo`.
-#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(crate) quantization: QuantizationArgs,

@@ -1,7 +1,13 @@
 //! Errors on their way to the user: what happened, why, the way out, and the exit code.
 
-use gatecheck_base::text;
+use gatecheck_backend::worker::WorkerError;
+use gatecheck_base::{fs::FileError, kind::ErrorKind};
 use gatecheck_judge::gate::exit_code;
+
+use crate::app::{
+    arms::ArmError, config::ConfigFileError, error::AppError, judge::JudgeError, plan::PlanError,
+    prepare::PrepareError, record::RecordError, resolve::ResolveError,
+};
 
 /// An error that ends the program.
 #[derive(Debug)]
@@ -36,47 +42,39 @@ impl CliError {
     }
 }
 
-/// Errors that know the way out.
-macro_rules! hinted {
+impl From<AppError> for CliError {
+    fn from(error: AppError) -> Self {
+        Self { hint: error.hint(), exit_code: exit_code(error.kind()), error: error.into() }
+    }
+}
+
+/// The exit code of each kind of error.
+fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Usage => exit_code::USAGE,
+        ErrorKind::Network | ErrorKind::Disk | ErrorKind::Model | ErrorKind::Worker => exit_code::ERROR,
+    }
+}
+
+/// Errors of single steps.
+macro_rules! of_the_application {
     ($($error:ty),* $(,)?) => {$(
         impl From<$error> for CliError {
             fn from(error: $error) -> Self {
-                Self { hint: error.hint(), error: error.into(), exit_code: exit_code::USAGE }
+                AppError::from(error).into()
             }
         }
     )*};
 }
 
-hinted!(
-    crate::app::config::ConfigFileError,
-    gatecheck_model::convert::ConvertError,
-    gatecheck_data::dataset::DatasetError,
-    gatecheck_data::hub::HubError,
-    crate::app::plan::PlanError,
-    crate::app::record::RecordError,
-    gatecheck_model::config::ConfigError,
-    gatecheck_model::tokenizer::TokenizerError,
-    gatecheck_model::weights::WeightError,
+of_the_application!(
+    ArmError,
+    ConfigFileError,
+    FileError,
+    JudgeError,
+    PlanError,
+    PrepareError,
+    RecordError,
+    ResolveError,
+    WorkerError
 );
-
-impl From<gatecheck_base::fs::FileError> for CliError {
-    fn from(error: gatecheck_base::fs::FileError) -> Self {
-        Self { error: error.into(), hint: None, exit_code: exit_code::USAGE }
-    }
-}
-
-impl From<gatecheck_judge::report::ReportError> for CliError {
-    fn from(error: gatecheck_judge::report::ReportError) -> Self {
-        Self { error: error.into(), hint: None, exit_code: exit_code::ERROR }
-    }
-}
-
-/// A usage error about an unknown word, with the nearest known one.
-pub(crate) fn unknown(what: &str, word: &str, known: &[String]) -> CliError {
-    let nearest = text::nearest(word, known.iter().map(String::as_str));
-    let hint = match nearest {
-        Some(nearest) => format!("did you mean `{nearest}`? Known are {}", text::list(known, 20)),
-        None => format!("known are {}", text::list(known, 20)),
-    };
-    CliError::usage(format!("there is no {what} `{word}`"), hint)
-}

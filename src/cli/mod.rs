@@ -4,7 +4,6 @@ mod args;
 mod commands;
 mod error;
 mod printer;
-mod resolve;
 
 use std::process::ExitCode;
 

@@ -63,7 +63,7 @@ impl Progress {
     }
 
     /// Shows how far a piece of work has come, in its own unit.
-    pub(crate) fn at(&mut self, task: &str, done: u64, total: u64) {
+    fn at(&mut self, task: &str, done: u64, total: u64) {
         if self.bar.as_ref().is_none_or(|bar| bar.message() != task) {
             self.finish();
             self.start(task, total);
@@ -102,7 +102,7 @@ impl Observer for Progress {
             Event::Failed { arm, message } => {
                 self.line(&format!("arm `{arm}` failed: {}", gatecheck_judge::report::view::plain(message)));
             }
-            Event::Note { text } => self.line(text),
+            Event::At { task, done, total } => self.at(task, *done, *total),
         }
     }
 }

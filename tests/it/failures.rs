@@ -142,13 +142,12 @@ fn ctrl_c_keeps_what_was_measured() {
         signal("INT", parent.id());
         let output = Output::of(parent);
         assert_eq!(output.code, 3, "{phase}: {}", output.stderr);
-        assert!(output.stderr.ends_with(
-            "error: stopped by the user\n\nhint: what was measured is in out; `gatecheck run --resume out` goes on with it\n"
-        ));
+        let line = "stopped by the user; what was measured is in out, and `gatecheck run --resume out` goes on with it\n";
+        assert!(output.stderr.ends_with(line), "{}", output.stderr);
         place.is_left_alone();
         let record = place.record();
         assert_eq!(record["interrupted"], true);
-        assert_eq!(record["arms"][0]["latency"].as_array().unwrap().len(), queries);
+        assert_eq!(record["arms"][0]["latency"].as_array().map_or(0, Vec::len), queries);
         assert_eq!([&record["arms"][0]["failure"], &record["arms"][1]["failure"]], [&Value::Null; 2]);
     }
 }

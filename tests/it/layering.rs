@@ -37,13 +37,34 @@ const LAYERS: &[(&str, &[Row])] = &[
         "src/app",
         &[
             ("backends", &[]),
-            ("event", &[]),
-            ("event", &[]),
-            ("cell", &[]),
             ("config", &[]),
+            ("defaults", &[]),
+            ("event", &[]),
+            ("inputs", &[]),
+            ("unknown", &[]),
+            ("arms", &["defaults", "unknown"]),
+            ("settings", &["arms", "defaults"]),
+            ("source", &["settings"]),
+            ("cell", &["inputs"]),
+            ("resolve", &["config", "settings", "source", "unknown"]),
+            ("prepare", &["event", "settings", "source"]),
+            ("plan", &["arms", "cell", "defaults", "inputs", "settings", "source"]),
             ("runner", &["cell", "event"]),
+            ("measure", &[]),
             ("record", &["cell", "event", "runner"]),
-            ("plan", &["cell", "runner"]),
+            ("judge", &["record"]),
+            ("error", &["arms", "config", "judge", "plan", "prepare", "record", "resolve"]),
+            (
+                "run",
+                &[
+                    "cell", "defaults", "error", "event", "judge", "measure", "plan", "prepare", "record",
+                    "settings", "source",
+                ],
+            ),
+            ("resume", &["error", "event", "record", "run", "source"]),
+            ("demo", &["settings", "source"]),
+            ("doctor", &["defaults", "demo", "error", "event", "measure", "plan", "prepare"]),
+            ("catalogue", &["config", "defaults", "error", "plan", "prepare"]),
         ],
     ),
 ];
@@ -387,7 +408,9 @@ fn judging_needs_no_framework() {
         }
     }
     assert!(all.contains("serde_json") && all.len() > 20, "{all:?}");
-    for name in ["candle-core", "mlx-rs", "polars", "tokenizers", "gatecheck-model", "gatecheck-backend"] {
+    for name in
+        ["candle-core", "mlx-rs", "polars", "tokenizers", "cc", "gatecheck-model", "gatecheck-backend"]
+    {
         assert!(!all.contains(name), "gatecheck-judge needs `{name}`");
     }
 }

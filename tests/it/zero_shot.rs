@@ -3,13 +3,19 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use gatecheck::app::cell::Effort;
-use gatecheck::app::event::Silent;
-use gatecheck::app::plan::{ModelSource, Settings, arms::ArmKind, plan, zero_shot::ZeroShotSettings};
+use gatecheck::app::{
+    arms::ArmKind,
+    cell::Effort,
+    defaults,
+    event::Silent,
+    plan::{self, Original},
+    record,
+    settings::{Comparison, Measuring, Texts, ZeroShotSettings},
+    source::ModelSource,
+};
 use gatecheck_backend::worker::process::ProcessLauncher;
 use gatecheck_data::dataset::{Dataset, Example, Gold, Task};
-use gatecheck_judge::record::{Policy, RunRecord, SpeedOn};
-use gatecheck_model::tokenizer::Truncation;
+use gatecheck_judge::record::RunRecord;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -76,53 +82,33 @@ fn dataset(texts: &[String], candidates: &[String]) -> Dataset {
     }
 }
 
-/// One arm, as little work as can be, and this question.
-fn settings(case: &Case) -> Settings {
-    Settings {
-        arms: vec![ArmKind::Candle],
-        group_size: None,
-        embedding_bits: None,
-        output_dir: "none".into(),
-        may_convert: false,
-        label_map: None,
-        zero_shot: ZeroShotSettings {
-            asked: true,
-            hypothesis_template: Some(case.hypothesis_template.clone()),
-            multi_label: case.multi_label,
-            ..ZeroShotSettings::default()
-        },
-        truncation: Truncation::LongestFirst,
-        max_length: None,
-        batch_size: 7,
-        threads: 1,
-        seed: 1,
-        latency_queries: 1,
-        policy: Policy {
-            max_accuracy_drop: 0.1,
-            min_speedup: 1.0,
-            speed_on: SpeedOn::Any,
-            size_tolerance: 0.1,
-            target_size_mb: None,
-            max_truncated_share: 1.0,
-            strict: false,
-        },
-        mock: None,
-    }
-}
-
-/// Plans and measures one case with the model in `place`.
+/// Plans and measures one case with the model in `place`: one arm, as little work as can be.
 fn measured(place: &Place, dataset: &Dataset, case: &Case) -> RunRecord {
-    let model = ModelSource {
+    let source = ModelSource {
         name: "demo-nli".to_owned(),
         folder: place.path("model"),
         source: "demo-nli".to_owned(),
         revision: None,
     };
-    let mut cell = plan(&model, dataset, &settings(case), &mut |_| {}).unwrap();
+    let comparison = Comparison { arms: vec![ArmKind::Candle], group_size: None, embedding_bits: None };
+    let measuring =
+        Measuring { batch_size: 7, threads: 1, seed: 1, latency_queries: 1, ..Measuring::default() };
+    let zero_shot = ZeroShotSettings {
+        asked: true,
+        hypothesis_template: Some(case.hypothesis_template.clone()),
+        multi_label: case.multi_label,
+        ..ZeroShotSettings::default()
+    };
+    let texts = Texts { zero_shot, ..Texts::default() };
+    let original = Original::open(source).unwrap();
+    let asked = plan::ask(&original, dataset, &texts, measuring.batch_size).unwrap();
+    let arms = plan::arms(&comparison, &measuring).unwrap();
+    let arms = arms.into_iter().map(|arm| arm.with_files(&original, None, 1).unwrap()).collect();
+    let mut cell = plan::cell(original.facts().unwrap(), asked, arms, &measuring, defaults::policy());
     cell.effort = Effort { throughput_s: 0.0, settle: Duration::ZERO, ..cell.effort };
     let program = env!("CARGO_BIN_EXE_gatecheck").into();
     let launcher = ProcessLauncher { program, deadline: Duration::from_secs(60), cancel: Arc::default() };
-    gatecheck::app::runner::run(&cell, &launcher, &mut Silent)
+    record::measure(&cell, &place.path("out"), Value::Null, &launcher, &mut Silent).unwrap()
 }
 
 #[test]

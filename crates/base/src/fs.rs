@@ -8,6 +8,8 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+use crate::kind::ErrorKind;
+
 /// An I/O error that names the file.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {action} `{}`", path.display())]
@@ -25,6 +27,11 @@ impl FileError {
     /// Wraps `source` with the action and path it belongs to.
     pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self { action, path: path.to_owned(), source }
+    }
+
+    /// What kind of error it is, where a file that is not there at all is one of kind `missing`.
+    pub fn kind(&self, missing: ErrorKind) -> ErrorKind {
+        if self.source.kind() == io::ErrorKind::NotFound { missing } else { ErrorKind::Disk }
     }
 }
 
@@ -105,10 +112,15 @@ pub fn size_of_files(folder: &Path, counts: impl Fn(&str) -> bool) -> Result<u64
     Ok(total)
 }
 
-/// Makes sure that files can be created in `folder`, before a long run starts.
+/// Makes sure that `folder` can be created and written into, before a long run starts. Leaves nothing behind.
 pub fn check_writable(folder: &Path) -> Result<(), FileError> {
-    create_dir(folder)?;
-    let probe = folder.join(format!(".gatecheck-probe-{}", std::process::id()));
+    let empty = |path: &&Path| path.as_os_str().is_empty();
+    let there = folder.ancestors().find(|ancestor| empty(ancestor) || ancestor.exists());
+    let there = there.filter(|path| !empty(path)).unwrap_or(Path::new("."));
+    if !there.is_dir() {
+        return Err(FileError::new("create", folder, io::ErrorKind::NotADirectory.into()));
+    }
+    let probe = there.join(format!(".gatecheck-probe-{}", std::process::id()));
     File::create(&probe)
         .and_then(|_| std::fs::remove_file(&probe))
         .map_err(|error| FileError::new("write into", folder, error))
@@ -136,6 +148,19 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"abc").unwrap();
         assert_eq!(sha256_file(file.path()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_place_to_write_is_looked_for_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        check_writable(&folder.path().join("a/b")).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        for inside in ["file", "file/a"] {
+            let error = check_writable(&folder.path().join(inside)).unwrap_err();
+            assert_eq!(error.kind(ErrorKind::Usage), ErrorKind::Disk, "{inside}");
+        }
+        assert_eq!(read(&folder.path().join("none")).unwrap_err().kind(ErrorKind::Usage), ErrorKind::Usage);
     }
 
     #[test]

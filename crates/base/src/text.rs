@@ -27,6 +27,11 @@ pub fn list<S: AsRef<str>>(names: &[S], limit: usize) -> String {
     }
 }
 
+/// A name without case, `_`, `-` and spaces.
+pub fn loosely(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
+}
+
 /// A whole number with thousands separators.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();

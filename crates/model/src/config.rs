@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use gatecheck_base::fs::{FileError, read_text};
+use gatecheck_base::{
+    fs::{FileError, read_text},
+    kind::ErrorKind,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -97,6 +100,20 @@ impl ConfigError {
 
     pub(crate) fn unsupported(key: &str, value: impl Into<Value>, expected: &'static str) -> Self {
         Self::Unsupported { key: key.to_owned(), value: value.into().to_string(), expected: Some(expected) }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::File(error) => error.kind(ErrorKind::Model),
+            Self::Missing { .. }
+            | Self::Malformed { .. }
+            | Self::Architecture { .. }
+            | Self::Unsupported { .. }
+            | Self::Inconsistent(_) => ErrorKind::Model,
+            // The model is whole, but not one for the task.
+            Self::NoClassifier { .. } | Self::NoPooling { .. } => ErrorKind::Usage,
+        }
     }
 }
 

@@ -10,8 +10,6 @@ pub mod config;
 pub mod convert;
 pub mod deberta_v2;
 pub mod head;
-pub mod inference;
-pub mod labels;
 pub mod mobilebert;
 pub mod modernbert;
 pub mod names;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use gatecheck_base::kind::ErrorKind;
 use rayon::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokenizers::{Tokenizer, TruncationParams, TruncationStrategy};
 
 use crate::{
@@ -85,10 +86,20 @@ impl TokenizerError {
             _ => None,
         }
     }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Limit { .. } => ErrorKind::Usage,
+            Self::Missing { .. } | Self::Malformed { .. } | Self::Vocabulary { .. } | Self::Encode { .. } => {
+                ErrorKind::Model
+            }
+        }
+    }
 }
 
 /// Which text of a pair gives way when both do not fit; the names are those of transformers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Truncation {
     /// The longer one, token by token.

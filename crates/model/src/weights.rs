@@ -12,6 +12,7 @@ use std::{
 
 use gatecheck_base::{
     fs::{FileError, read_text},
+    kind::ErrorKind,
     text,
 };
 use half::{bf16, f16};
@@ -128,6 +129,23 @@ impl WeightError {
                 Some("the checkpoint itself is broken; no arm could give a result".to_owned())
             }
             _ => None,
+        }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::File(error) => error.kind(ErrorKind::Model),
+            Self::Missing { .. }
+            | Self::Malformed { .. }
+            | Self::Index { .. }
+            | Self::Duplicate { .. }
+            | Self::Untied { .. }
+            | Self::Absent { .. }
+            | Self::Unexpected { .. }
+            | Self::Shape { .. }
+            | Self::ElementType { .. }
+            | Self::NotFinite { .. } => ErrorKind::Model,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with configuration files, and where.
 
-use gatecheck_base::fs::FileError;
+use gatecheck_base::{fs::FileError, kind::ErrorKind};
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,18 @@ impl ConfigFileError {
             }
             Self::Duplicate { .. } => Some("rename one of them, or leave one of the files out".to_owned()),
             _ => None,
+        }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::File(error) => error.kind(ErrorKind::Usage),
+            Self::Pattern { .. }
+            | Self::NoMatch(_)
+            | Self::Malformed { .. }
+            | Self::Value { .. }
+            | Self::Duplicate { .. } => ErrorKind::Usage,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Why a run cannot start.
 
-use gatecheck_base::{fs::FileError, text};
+use gatecheck_base::{fs::FileError, kind::ErrorKind, text};
 use gatecheck_model::{
-    config::ConfigError, convert::ConvertError, labels::LabelError, tokenizer::TokenizerError,
-    weights::WeightError,
+    config::ConfigError, convert::ConvertError, tokenizer::TokenizerError, weights::WeightError,
 };
+
+use super::labels::LabelError;
 
 /// Why a run cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -18,9 +19,9 @@ pub enum PlanError {
     /// Its tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    /// The conversion.
+    /// A recipe that cannot be.
     #[error(transparent)]
-    Convert(#[from] ConvertError),
+    Recipe(#[from] ConvertError),
     /// The labels of dataset and model.
     #[error(transparent)]
     Labels(#[from] LabelError),
@@ -30,22 +31,6 @@ pub enum PlanError {
     /// Nothing to measure.
     #[error("the dataset `{0}` has no row with a gold label")]
     NoRows(String),
-    /// `--no-convert` without an artefact.
-    #[error("MLX model not found at {folder}")]
-    NotConverted {
-        /// Where it should be.
-        folder: String,
-        /// The model's name.
-        model: String,
-        /// The bits asked for.
-        bits: u32,
-    },
-    /// The artefact there was made from something else.
-    #[error("the artefact at {folder} was made with another recipe or from other files")]
-    Stale {
-        /// Where it is.
-        folder: String,
-    },
     /// A quantized model as the original.
     #[error("`{folder}` is already quantized; a run compares an original with its conversion")]
     AlreadyQuantized {
@@ -91,13 +76,8 @@ impl PlanError {
             Self::Config(error) => error.hint(),
             Self::Weights(error) => error.hint(),
             Self::Tokenizer(error) => error.hint(),
-            Self::Convert(error) => error.hint(),
+            Self::Recipe(error) => error.hint(),
             Self::Labels(error) => error.hint(),
-            Self::NotConverted { model, bits, .. } => Some(format!(
-                "make sure to run conversion first: `gatecheck convert --model {model} --bits {bits}`, or leave out \
-                 `--no-convert`"
-            )),
-            Self::Stale { .. } => Some("leave out `--no-convert`, or convert with `--no-skip`".to_owned()),
             Self::AlreadyQuantized { .. } => Some("give the original model as `--model`".to_owned()),
             Self::WithoutMlx(_) => Some(
                 "build with the default features (`make build`), or compare `--arms candle,candle`"
@@ -120,6 +100,26 @@ impl PlanError {
                 Some("give the dataset's entry `label_names`, or `candidate_labels`".to_owned())
             }
             Self::NoPair(_) | Self::File(_) => None,
+        }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Config(error) => error.kind(),
+            Self::Weights(error) => error.kind(),
+            Self::Tokenizer(error) => error.kind(),
+            Self::Recipe(error) => error.kind(),
+            Self::File(error) => error.kind(ErrorKind::Model),
+            Self::Labels(_)
+            | Self::NoRows(_)
+            | Self::AlreadyQuantized { .. }
+            | Self::NoPair(_)
+            | Self::NoInference { .. }
+            | Self::PairForZeroShot(_)
+            | Self::Candidates { .. }
+            | Self::NamelessCandidates(_)
+            | Self::WithoutMlx(_) => ErrorKind::Usage,
         }
     }
 }

@@ -7,12 +7,19 @@ use gatecheck_data::dataset::{self, Dataset, Example, Gold};
 use gatecheck_judge::record::{LabelMeaning, LabelRule, Labels, Task, ZeroShot};
 use gatecheck_model::{
     config::{ConfigError, Head, ModelConfig},
-    labels::{LabelMatch, MatchRule, match_labels},
     tokenizer::{TextEncoder, TokenizerError, Truncation},
 };
 
-use super::{PlanError, Settings, zero_shot};
-use crate::app::cell::{Input, Reading};
+use super::{
+    error::PlanError,
+    labels::{LabelMatch, match_labels},
+    zero_shot,
+};
+use crate::app::{
+    cell::Reading,
+    inputs::{Input, Inputs},
+    settings::Texts,
+};
 
 /// A dataset's question to a model.
 #[derive(Debug)]
@@ -31,14 +38,14 @@ impl Question {
         dataset: &Dataset,
         config: &ModelConfig,
         folder: &Path,
-        settings: &Settings,
+        texts: &Texts,
     ) -> Result<Self, PlanError> {
         let folder = || folder.to_owned();
         match (dataset.task, &config.head) {
             (dataset::Task::Classification, Some(Head::Classification(_))) => {
-                match zero_shot::question(dataset, config, settings)? {
-                    Some(question) => Ok(question),
-                    None => Self::classification(dataset, config, settings),
+                match zero_shot::asked(dataset, config, texts)? {
+                    Some((reading, facts)) => Ok(Self::zero_shot(dataset, reading, facts)),
+                    None => Self::classification(dataset, config, texts),
                 }
             }
             (dataset::Task::Classification, _) => Err(ConfigError::NoClassifier { folder: folder() }.into()),
@@ -53,20 +60,10 @@ impl Question {
         }
     }
 
-    fn classification(
-        dataset: &Dataset,
-        config: &ModelConfig,
-        settings: &Settings,
-    ) -> Result<Self, PlanError> {
-        let map = settings.label_map.as_ref();
+    fn classification(dataset: &Dataset, config: &ModelConfig, texts: &Texts) -> Result<Self, PlanError> {
+        let map = texts.label_map.as_ref();
         let LabelMatch { names, rule, gold, predictions } =
             match_labels(&dataset.label_names, &config.labels, map)?;
-        let rule = match rule {
-            MatchRule::ByName => LabelRule::ByName,
-            MatchRule::LabelMap => LabelRule::LabelMap,
-            MatchRule::FoldedGold => LabelRule::FoldedGold,
-            MatchRule::FoldedPredictions => LabelRule::FoldedPredictions,
-        };
         let labels = Labels {
             names,
             rule,
@@ -84,7 +81,7 @@ impl Question {
 
     /// The question that puts every candidate to the model; candidates stand in the order of the
     /// dataset's labels.
-    pub(super) fn zero_shot(dataset: &Dataset, reading: Reading, zero_shot: ZeroShot) -> Self {
+    fn zero_shot(dataset: &Dataset, reading: Reading, zero_shot: ZeroShot) -> Self {
         let classes: Vec<usize> = (0..dataset.label_names.len()).collect();
         let labels = Labels {
             names: dataset.label_names.clone(),
@@ -116,7 +113,7 @@ impl Question {
     }
 
     /// The examples as the model reads them.
-    pub(super) fn inputs(&self, dataset: &Dataset, encoder: &TextEncoder) -> Result<Vec<Input>, PlanError> {
+    pub(super) fn inputs(&self, dataset: &Dataset, encoder: &TextEncoder) -> Result<Inputs, PlanError> {
         let hypotheses: Vec<String> = self.zero_shot.as_ref().map(zero_shot::hypotheses).unwrap_or_default();
         let mut texts = Vec::new();
         for example in &dataset.examples {

@@ -3,41 +3,27 @@
 
 use gatecheck_data::dataset::Dataset;
 use gatecheck_judge::record::ZeroShot;
-use gatecheck_model::{
-    config::ModelConfig,
+use gatecheck_model::config::ModelConfig;
+
+use super::{
+    error::PlanError,
     inference::{Verdicts, names_relation, verdicts},
     labels::match_labels,
 };
+use crate::app::{
+    cell::Reading,
+    defaults,
+    settings::{Texts, ZeroShotSettings},
+};
 
-use super::{PlanError, Settings, question::Question};
-use crate::app::cell::Reading;
-
-/// The hypothesis unless the configuration has another; that of transformers.
-pub const TEMPLATE: &str = "This example is {}.";
-
-/// Whether and how candidate labels are put to the model.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ZeroShotSettings {
-    /// The dataset's entry asks for it.
-    pub asked: bool,
-    /// The model is for it: labels that it has no classes for become candidates.
-    pub model_is_for_it: bool,
-    /// The hypothesis with `{}` for the candidate; [`TEMPLATE`] if absent.
-    pub hypothesis_template: Option<String>,
-    /// What stands for each label of the dataset, in their order; their names if absent.
-    pub candidate_labels: Option<Vec<String>>,
-    /// Whether candidates are scored one by one instead of against each other.
-    pub multi_label: bool,
-}
-
-/// The zero-shot question, where that is what is to be asked.
-pub(super) fn question(
+/// How the zero-shot question is read and what the record says of it, where that is what is to be asked.
+pub(super) fn asked(
     dataset: &Dataset,
     config: &ModelConfig,
-    settings: &Settings,
-) -> Result<Option<Question>, PlanError> {
-    let wanted = &settings.zero_shot;
-    let matches = || match_labels(&dataset.label_names, &config.labels, settings.label_map.as_ref()).is_ok();
+    texts: &Texts,
+) -> Result<Option<(Reading, ZeroShot)>, PlanError> {
+    let wanted = &texts.zero_shot;
+    let matches = || match_labels(&dataset.label_names, &config.labels, texts.label_map.as_ref()).is_ok();
     let Some(verdicts) = verdicts(&config.labels) else {
         // A model with the dataset's own classes answers directly.
         return if wanted.asked && !matches() {
@@ -56,7 +42,7 @@ fn ask(
     config: &ModelConfig,
     wanted: &ZeroShotSettings,
     verdicts: Verdicts,
-) -> Result<Question, PlanError> {
+) -> Result<(Reading, ZeroShot), PlanError> {
     if dataset.examples.iter().any(|example| example.pair.is_some()) {
         return Err(PlanError::PairForZeroShot(dataset.name.clone()));
     }
@@ -73,14 +59,17 @@ fn ask(
     // Of one candidate alone the softmax would always be 1.
     let multi_label = wanted.multi_label || candidates.len() == 1;
     let facts = ZeroShot {
-        hypothesis_template: wanted.hypothesis_template.clone().unwrap_or_else(|| TEMPLATE.to_owned()),
+        hypothesis_template: wanted
+            .hypothesis_template
+            .clone()
+            .unwrap_or_else(|| defaults::HYPOTHESIS.to_owned()),
         candidate_labels: candidates.clone(),
         multi_label,
         entailment: config.labels[entailment].clone(),
         against: config.labels[against].clone(),
     };
     let reading = Reading::Candidates { entailment, against: multi_label.then_some(against) };
-    Ok(Question::zero_shot(dataset, reading, facts))
+    Ok((reading, facts))
 }
 
 /// The hypothesis of each candidate.

@@ -178,7 +178,7 @@ impl<'a> Arm<'a> {
         let mut block = self.block(Phase::Throughput, block);
         for item in items {
             let examples = &batches[*item];
-            let batch = Batch::new(examples.iter().flat_map(|example| &self.cell.inputs[*example].rows));
+            let batch = Batch::new(self.cell.inputs.rows_of(examples));
             let (item, tokens) = (*item as u32, batch.tokens() as u32);
             let Some(answer) = self.encode("throughput", batch, log)? else { break };
             let count = examples.len() as u32;
@@ -199,7 +199,7 @@ impl<'a> Arm<'a> {
         let mut rows = answer.values.chunks_exact(answer.width);
         let mut outputs = vec![0.0; self.cell.output_width()];
         for example in examples {
-            let count = self.cell.inputs[*example].rows.len();
+            let count = self.cell.inputs.rows_each();
             let rows: Vec<&[f32]> = rows.by_ref().take(count).collect();
             if rows.len() == count && read(self.cell.reading, &rows, &mut outputs) {
                 block.scored.push(*example as u32);

@@ -18,7 +18,7 @@ pub(super) fn slow(
     let (Some(arm), Some(middle)) = (arms.first_mut(), batches.get(batches.len() / 2)) else {
         return Ok(None);
     };
-    let batch = Batch::new(middle.iter().flat_map(|example| &cell.inputs[*example].rows));
+    let batch = Batch::new(cell.inputs.rows_of(middle));
     let rows = batch.rows();
     Ok(arm.share(batch)?.and_then(|share| warning(&share, rows)))
 }

@@ -4,7 +4,7 @@ use gatecheck_backend::measure::machine::{cores, load};
 use gatecheck_judge::record::{ArmRecord, RunRecord, SCHEMA_VERSION, Task};
 
 use super::seconds_since_1970;
-use crate::app::cell::{ArmPlan, Cell, Input};
+use crate::app::cell::{ArmPlan, Cell};
 
 /// Everything that is known of a cell before measuring. Arms have no sessions, calls and outputs yet.
 pub fn begin(cell: &Cell) -> RunRecord {
@@ -19,7 +19,7 @@ pub fn begin(cell: &Cell) -> RunRecord {
         settings: cell.settings.clone(),
         policy: cell.policy.clone(),
         gold: cell.gold.clone(),
-        tokens: cell.inputs.iter().map(Input::tokens).collect(),
+        tokens: cell.inputs.tokens(),
         arms: cell.arms.iter().map(|plan| arm(plan, cell.output_width())).collect(),
         warnings: warnings(cell),
         interrupted: true,

@@ -30,7 +30,6 @@ use self::{
 use crate::{app::cell::Cell, app::event::Observer};
 
 pub use begin::begin;
-pub use schedule::{batches, padded_tokens};
 
 /// Measures what a record lacks of a cell, to the end or as far as its arms and the user let it, and keeps all
 /// of it in the journal. A failing arm is kept and the others go on. `so_far` is what the journal
@@ -77,7 +76,7 @@ fn measure(
         log.advanced(1);
     }
     log.finished();
-    let batches = batches(&cell.inputs, cell.settings.batch_size as usize);
+    let batches = cell.inputs.batches(cell.settings.batch_size as usize);
     warm_up::warm_up(cell, &batches, &mut arms, log)?;
     latency(cell, progress.latency, &mut arms, log)?;
     throughput(cell, &batches, progress.throughput, &mut arms, launcher, log)?;

@@ -1,8 +1,6 @@
-//! Which work is done when: batches of like lengths, blocks of batches, arms in ABBA order.
+//! Which work is done when: blocks of batches and of queries, arms in ABBA order.
 
 use gatecheck_judge::stats::rng::Rng;
-
-use crate::app::cell::Input;
 
 /// Fewest blocks for an interval of the speedup worth the name.
 pub(super) const FEWEST_BLOCKS: usize = 20;
@@ -12,25 +10,6 @@ const MOST_BLOCKS: usize = 40;
 
 /// Blocks of the latency phase.
 const LATENCY_BLOCKS: usize = 20;
-
-/// Examples put together so that little is padded: sorted by their longest row, ties by position,
-/// and cut into batches of at most `rows` rows; an example of more rows is a batch of its own.
-pub fn batches(inputs: &[Input], rows: usize) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..inputs.len()).collect();
-    order.sort_by_key(|index| inputs[*index].longest());
-    let rows_each = inputs.first().map_or(1, |input| input.rows.len());
-    order.chunks((rows / rows_each).max(1)).map(<[usize]>::to_vec).collect()
-}
-
-/// Tokens of one pass when each batch is padded to its longest row.
-pub fn padded_tokens(inputs: &[Input], batches: &[Vec<usize>]) -> u64 {
-    let padded = batches.iter().map(|batch| {
-        let rows: usize = batch.iter().map(|index| inputs[*index].rows.len()).sum();
-        let longest = batch.iter().map(|index| inputs[*index].longest()).max().unwrap_or(0);
-        rows as u64 * u64::from(longest)
-    });
-    padded.sum()
-}
 
 /// The batches of one pass in blocks. Each block gets batches from the whole range of lengths, so
 /// that a drift of the machine does not look like an effect of length.
@@ -72,27 +51,6 @@ fn shuffle(order: &mut [usize], rng: &mut Rng) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gatecheck_model::batch::Encoded;
-
-    fn text(length: usize) -> Encoded {
-        Encoded { ids: vec![1; length], type_ids: vec![0; length], truncated: false }
-    }
-
-    #[test]
-    fn batches_hold_like_lengths_and_everything_once() {
-        let inputs: Vec<_> = [9, 2, 7, 2, 5].map(|length| Input { rows: vec![text(length)] }).into();
-        let batches = batches(&inputs, 2);
-        assert_eq!(batches, [vec![1, 3], vec![4, 2], vec![0]]);
-        assert_eq!(padded_tokens(&inputs, &batches), 4 + 14 + 9);
-    }
-
-    #[test]
-    fn pairs_of_texts_take_two_rows() {
-        let inputs: Vec<_> = [3, 4, 5].map(|length| Input { rows: vec![text(length), text(1)] }).into();
-        assert_eq!(batches(&inputs, 4), [vec![0, 1], vec![2]]);
-        assert_eq!(batches(&inputs, 1), [vec![0], vec![1], vec![2]]);
-        assert_eq!(padded_tokens(&inputs, &[vec![0, 1], vec![2]]), 16 + 10);
-    }
 
     #[test]
     fn blocks_hold_every_batch_once() {

@@ -16,8 +16,9 @@ use gatecheck_model::batch::Encoded;
 
 use super::{super::record, *};
 use crate::{
-    app::cell::{ArmPlan, Effort, Input, Reading},
+    app::cell::{ArmPlan, Effort, Reading},
     app::event::Silent,
+    app::inputs::Input,
 };
 
 /// Runs a session in this thread: every call replays the conversation so far, which for a scripted
@@ -153,7 +154,7 @@ fn similarity_scores_are_cosines() {
     let text = |id: u32| Encoded { ids: vec![id], type_ids: vec![0], truncated: false };
     // The scripted vector of a text is 2 at its id mod 3 and 0 elsewhere.
     cell.reading = Reading::Cosine;
-    cell.inputs = [(3, 6), (3, 4)].map(|(a, b)| Input { rows: vec![text(a), text(b)] }).into();
+    cell.inputs = [(3, 6), (3, 4)].map(|(a, b)| Input { rows: vec![text(a), text(b)] }).into_iter().collect();
     cell.gold = vec![5.0, 0.0];
     let record = run(&cell, &InThread, &mut Silent);
     assert_eq!(record.arms[0].outputs, [1.0, 0.0]);
@@ -165,7 +166,7 @@ fn candidates_of_an_example_are_asked_together() {
     let mut cell = cell(MockScript::default());
     let text = |id: u32| Encoded { ids: vec![id, 0], type_ids: vec![0; 2], truncated: false };
     // `[id, 0]` is class 31 · id mod 3, which is that of the id.
-    cell.inputs = vec![Input { rows: vec![text(1), text(3)] }, Input { rows: vec![text(3), text(2)] }];
+    cell.inputs = [(1, 3), (3, 2)].map(|(a, b)| Input { rows: vec![text(a), text(b)] }).into_iter().collect();
     cell.gold = vec![1.0, 0.0];
     cell.settings.batch_size = 2;
     for (against, outputs) in [(None, [0.0, 2.0, 2.0, 0.0]), (Some(2), [0.0, 2.0, 2.0, -2.0])] {

@@ -26,8 +26,7 @@ pub(super) fn warm_up(
     let (Some(largest), Some(middle)) = (batches.last(), batches.get(batches.len() / 2)) else {
         return Ok(());
     };
-    let batch =
-        |examples: &[usize]| Batch::new(examples.iter().flat_map(|example| &cell.inputs[*example].rows));
+    let batch = |examples: &[usize]| Batch::new(cell.inputs.rows_of(examples));
     let single = Batch::new(cell.query(middle[0]));
     log.started("warm-up", arms.len())?;
     for arm in arms.iter_mut() {

@@ -3,87 +3,78 @@
 use gatecheck_base::text;
 use gatecheck_judge::gate::exit_code;
 use gatecheck_model::{
-    convert::{self, Outcome, Recipe, Request, SHARD_BYTES, Stage},
+    convert::{Artefact, Outcome, Recipe, artefact_name},
     quant::Float,
 };
 
 use crate::{
-    app::plan::ModelSource,
+    app::{
+        defaults,
+        prepare::{self, PrepareError},
+        resolve::{ResolveError, Resolver},
+        settings::Artefacts,
+        unknown::Unknown,
+    },
     cli::{
         args::{ConvertArgs, QuantizationArgs},
         error::CliError,
-        printer::{Printer, Progress},
-        resolve::Resolver,
+        printer::Printer,
     },
 };
 
 pub(crate) fn convert(args: &ConvertArgs, printer: Printer) -> Result<u8, CliError> {
-    let resolver = Resolver::new(&args.config, printer)?;
+    let resolver = Resolver::new(&args.config)?;
     let models = match &args.model {
         Some(model) => vec![model.clone()],
         None => resolver.model_names(),
     };
-    let mut failed = None;
+    let mut codes = Vec::new();
     for model in &models {
         match one(model, args, &resolver, printer) {
-            Ok(()) => {}
+            Ok(()) => codes.push(exit_code::PASS),
             Err(error) if models.len() == 1 => return Err(error),
             Err(error) => {
                 // With many models one failure leaves the others alone; the exit code tells.
                 printer.error(&format!("{model}: {}", error.lines()));
-                failed = Some(exit_code::ERROR);
+                codes.push(error.exit_code);
             }
         }
     }
-    Ok(failed.unwrap_or(exit_code::PASS))
+    Ok(exit_code::of_all(&codes))
 }
 
 fn one(name: &str, args: &ConvertArgs, resolver: &Resolver, printer: Printer) -> Result<(), CliError> {
-    let defaults = resolver.quantization(name);
+    let configured = resolver.defaults(name);
     let QuantizationArgs { bits, group_size, embedding_bits } = args.quantization;
-    let bits = bits.or(defaults.bits).unwrap_or(8);
-    let recipe =
-        Recipe::new(bits, group_size.or(defaults.group_size), embedding_bits, dtype(args.dtype.as_deref())?)?;
-    let source = resolver.model(name)?;
+    let bits = bits.or(configured.bits).unwrap_or(defaults::BITS);
+    let group_size = group_size.or(configured.group_size).unwrap_or(defaults::GROUP_SIZE);
+    let recipe = Recipe::new(bits, Some(group_size), embedding_bits, dtype(args.dtype.as_deref())?)
+        .map_err(PrepareError::from)?;
+    let mut progress = printer.progress();
+    let source = prepare::model(&resolver.model(name)?, &mut progress)?;
     if args.dry_run {
-        let plan = convert::plan(&source.folder, &recipe, SHARD_BYTES)?;
-        let folder = args.output_dir.join(convert::artefact_name(&source.name, &recipe)?);
+        let plan = prepare::conversion(&source, &recipe)?;
+        let folder = artefact_name(&source.name, &recipe).map_err(PrepareError::from)?;
+        let folder = args.output_dir.join(folder);
         printer.result(&format!("{} → {}\n{plan}\n", source.source, folder.display()));
         return Ok(());
     }
-    let mut request = Request::new(&source.folder, &source.name, &args.output_dir, recipe);
-    let ModelSource { source, revision, .. } = source;
-    request.source_name = source;
-    request.revision = revision;
-    request.force = args.no_skip;
-    let mut progress = printer.progress();
-    let outcome = convert::convert(&request, &mut |at| show(&mut progress, at))?;
-    progress.done();
+    let artefacts = Artefacts { folder: args.output_dir.clone(), may_convert: true };
+    let outcome = prepare::converted(&source, &recipe, &artefacts, args.no_skip, &mut progress)?;
     printer.result(&told(&outcome)?);
     Ok(())
 }
 
-fn dtype(word: Option<&str>) -> Result<Option<Float>, CliError> {
+fn dtype(word: Option<&str>) -> Result<Option<Float>, ResolveError> {
     let known = [Float::Float32, Float::Float16, Float::Bfloat16];
     let Some(word) = word else { return Ok(None) };
     let found = known.into_iter().find(|float| float.name() == word);
-    let names: Vec<String> = known.iter().map(|float| float.name().to_owned()).collect();
-    found.map(Some).ok_or_else(|| crate::cli::error::unknown("element type", word, &names))
+    let names = known.iter().map(|float| float.name().to_owned()).collect();
+    found.map(Some).ok_or_else(|| Unknown::new("element type", word, names).into())
 }
 
-/// Shows how far a conversion has come.
-pub(crate) fn show(progress: &mut Progress, at: convert::Progress) {
-    let stage = match at.stage {
-        Stage::Checksums => "checksums",
-        Stage::Scan => "looking at values",
-        Stage::Write => "converting",
-        Stage::Verify => "verifying",
-    };
-    progress.at(stage, at.done_bytes, at.total_bytes);
-}
-
-fn told(outcome: &Outcome) -> Result<String, CliError> {
-    let artefact = convert::Artefact::open(&outcome.folder)?;
+fn told(outcome: &Outcome) -> Result<String, PrepareError> {
+    let artefact = Artefact::open(&outcome.folder)?;
     let (size, source) = (text::megabytes(artefact.size_bytes), text::megabytes(outcome.plan.source_bytes()));
     let verb = if outcome.skipped { "Skipped, already converted:" } else { "Converted:" };
     let computed =

@@ -1,79 +1,32 @@
-//! `demo`: the embedded model on the embedded dataset. Needs no network and no other file.
+//! `demo`: the embedded model on the embedded dataset.
 
-use std::path::Path;
-
-use gatecheck_base::fs::write_atomic;
-use gatecheck_data::dataset::{self, Dataset, DatasetSpec};
-
-use super::{
-    report::with_gates,
-    resume::BegunCommand,
-    run::{Measuring, Start, arms, policy},
-};
+use super::{report::with_gates, run};
 use crate::{
-    app::plan::{ModelSource, Settings},
+    app::{
+        arms, defaults, demo,
+        run::Request,
+        settings::{Artefacts, Comparison},
+    },
     cli::{args::DemoArgs, error::CliError, printer::Printer},
 };
 
-/// The name of model and dataset.
-const NAME: &str = "demo-nli";
-
-/// The model's files, made by `cargo run --release --example train_demo`.
-const MODEL: &[(&str, &[u8])] = &[
-    ("config.json", include_bytes!("../../../models/demo-nli/config.json")),
-    ("model.safetensors", include_bytes!("../../../models/demo-nli/model.safetensors")),
-    ("tokenizer.json", include_bytes!("../../../models/demo-nli/tokenizer.json")),
-    ("tokenizer_config.json", include_bytes!("../../../models/demo-nli/tokenizer_config.json")),
-];
-
-const VALIDATION: &[u8] = include_bytes!("../../../datasets/demo-nli/validation.jsonl");
-
 pub(crate) fn demo(args: &DemoArgs, printer: Printer) -> Result<u8, CliError> {
-    begin(args, Start::Fresh(BegunCommand::Demo(Box::new(args.clone())).to_json()?), printer)
-}
-
-/// Measures, or goes on measuring.
-pub(crate) fn begin(args: &DemoArgs, start: Start, printer: Printer) -> Result<u8, CliError> {
-    let arms = arms(&args.arms, args.quantization.bits, None)?;
-    let policy = with_gates(policy(None, None), &args.gates)?;
-    let mut measuring = Measuring::new(&args.measuring, printer)?;
     let files = args.out.join("files");
-    let model = unpack(&files)?;
-    let mut dataset = validation(&files)?;
-    if let Some(limit) = args.limit {
-        dataset::limit(&mut dataset, usize::try_from(limit).unwrap_or(usize::MAX));
-    }
-    let settings = Settings {
-        arms,
-        group_size: args.quantization.group_size,
-        embedding_bits: args.quantization.embedding_bits,
-        output_dir: files.join("mlx_converted"),
-        policy,
-        ..measuring.settings()?
+    let request = Request {
+        comparison: Comparison {
+            arms: arms::choose(&args.arms, args.quantization.bits, None)?,
+            group_size: args.quantization.group_size,
+            embedding_bits: args.quantization.embedding_bits,
+        },
+        policy: with_gates(defaults::policy(), &args.gates)?,
+        measuring: run::measuring(&args.measuring)?,
+        artefacts: Artefacts { folder: files.join("mlx_converted"), may_convert: true },
+        model: demo::model(&files)?,
+        datasets: {
+            let mut dataset = demo::dataset(&files)?;
+            dataset.limit = run::limit(args.limit);
+            vec![(dataset, args.out.clone())]
+        },
     };
-    measuring.cell(&model, &dataset, &settings, start, &args.out, args.json)
-}
-
-/// Writes the model's files into `folder`.
-pub(crate) fn unpack(folder: &Path) -> Result<ModelSource, CliError> {
-    let folder = folder.join("model");
-    for (name, bytes) in MODEL {
-        write_atomic(&folder.join(name), bytes)?;
-    }
-    Ok(ModelSource { name: NAME.to_owned(), folder, source: format!("embedded {NAME}"), revision: None })
-}
-
-/// Writes the validation set into `folder` and reads it as any other.
-pub(crate) fn validation(folder: &Path) -> Result<Dataset, CliError> {
-    let path = folder.join("validation.jsonl");
-    write_atomic(&path, VALIDATION)?;
-    let labels = ["entailment", "neutral", "contradiction"].map(str::to_owned).to_vec();
-    let spec = DatasetSpec {
-        name: NAME.to_owned(),
-        split: "validation".to_owned(),
-        source: format!("embedded {NAME}"),
-        labels: dataset::manifest::LabelNames::Ordered(labels),
-        ..DatasetSpec::default()
-    };
-    Ok(dataset::load(&spec, &[path])?)
+    run::carry_out(&request, args.measuring.timeout, args.json, printer)
 }

@@ -1,28 +1,16 @@
 //! `doctor`: what this machine and this build can do, tried out on the embedded model.
 
-use std::time::Duration;
-
 use gatecheck_backend::{
-    measure::machine::{Machine, cores, load},
-    worker::{
-        Launcher, WorkerError,
-        process::ProcessLauncher,
-        protocol::{BackendKind, Loaded, Request, Response, Share, WorkerSpec},
-    },
+    measure::machine::{Machine, load},
+    worker::protocol::Loaded,
 };
 use gatecheck_base::text;
 use gatecheck_judge::gate::exit_code;
-use gatecheck_model::{
-    batch::Batch,
-    config::ModelConfig,
-    tokenizer::{TextEncoder, Truncation},
+
+use crate::{
+    app::doctor::{Trial, Tried},
+    cli::{error::CliError, printer::Printer},
 };
-
-use super::demo::{unpack, validation};
-use crate::cli::{error::CliError, printer::Printer};
-
-/// Rows that each arm answers.
-const ROWS: usize = 32;
 
 /// Largest difference between the logits of the two arms that is put down to rounding.
 const TOLERANCE: f32 = 1e-3;
@@ -50,24 +38,13 @@ fn machine() -> String {
 }
 
 fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
-    let model = unpack(scratch)?;
-    let dataset = validation(scratch)?;
-    let config = ModelConfig::open(&model.folder)?;
-    let encoder = TextEncoder::open(&model.folder, &config, Truncation::default(), None)?;
-    let texts: Vec<_> =
-        dataset.examples.iter().take(ROWS).map(|row| (row.text.as_str(), row.pair.as_deref())).collect();
-    let rows = encoder.encode(&texts)?;
-    let batch = Batch::new(&rows);
-    let mut kinds = vec![("candle", BackendKind::Candle)];
-    if cfg!(feature = "mlx") {
-        kinds.push(("mlx", BackendKind::Mlx));
-    } else {
+    let trial = Trial::new(scratch)?;
+    if !cfg!(feature = "mlx") {
         printer.result("mlx       built without MLX\n");
     }
     let (mut outputs, mut known) = (Vec::new(), None);
-    for (name, backend) in kinds {
-        let spec = WorkerSpec { backend, folder: model.folder.clone(), threads: cores() };
-        match try_arm(spec, &batch) {
+    for (name, backend) in Trial::arms() {
+        match trial.try_arm(backend) {
             Ok(Tried { loaded, outputs: values, ns, share }) => {
                 let Loaded { device, execution, library, .. } = loaded;
                 if let Some(share) = share {
@@ -83,7 +60,7 @@ fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
                 });
                 printer.result(&format!(
                     "{name:9} works: {library}; device {device}, {execution}; {} rows in {:.1} ms{}\n",
-                    batch.rows(),
+                    trial.rows(),
                     text::milliseconds(ns),
                     part.unwrap_or_default()
                 ));
@@ -112,33 +89,4 @@ fn agreement(outputs: &[Vec<f32>], printer: Printer) -> u8 {
     let verdict = if agrees { "agree" } else { "DISAGREE" };
     printer.result(&format!("arms      {verdict}: largest difference of a logit {difference:.1e}\n"));
     if agrees { exit_code::PASS } else { exit_code::ERROR }
-}
-
-/// What an arm showed.
-struct Tried {
-    loaded: Loaded,
-    outputs: Vec<f32>,
-    /// The shortest of a few times.
-    ns: u64,
-    share: Option<Share>,
-}
-
-/// Loads an arm in its own process and runs the batch a few times.
-fn try_arm(spec: WorkerSpec, batch: &Batch) -> Result<Tried, WorkerError> {
-    let program = std::env::current_exe().map_err(WorkerError::Launch)?;
-    let launcher =
-        ProcessLauncher { program, deadline: Duration::from_secs(120), cancel: Default::default() };
-    let mut worker = launcher.launch()?;
-    let unexpected = || WorkerError::Protocol("another answer was due".to_owned());
-    let Response::Loaded(loaded) = worker.call(&Request::Load(spec))? else { return Err(unexpected()) };
-    let (mut outputs, mut fastest) = (Vec::new(), u64::MAX);
-    for _ in 0..20 {
-        let request = Request::Encode { phase: "warm-up".to_owned(), batch: batch.clone() };
-        let Response::Encoded { ns, values, .. } = worker.call(&request)? else { return Err(unexpected()) };
-        fastest = fastest.min(ns);
-        outputs = values;
-    }
-    let request = Request::Share { batch: batch.clone() };
-    let Response::Share(share) = worker.call(&request)? else { return Err(unexpected()) };
-    Ok(Tried { loaded, outputs, ns: fastest, share })
 }

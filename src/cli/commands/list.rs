@@ -3,20 +3,23 @@
 use gatecheck_judge::{gate::exit_code, report::view::plain};
 use serde::Serialize;
 
-use super::catalogue::{DatasetLine, ModelLine, Stored, dataset_lines, model_lines};
-use crate::cli::{
-    args::{ListArgs, ModelsArgs},
-    error::CliError,
-    printer::Printer,
-    resolve::Resolver,
+use crate::{
+    app::{
+        catalogue::{DatasetLine, ModelLine, Stored, dataset_lines, model_lines},
+        config::Config,
+    },
+    cli::{
+        args::{ListArgs, ModelsArgs},
+        error::CliError,
+        printer::Printer,
+    },
 };
 
 /// What stands in an empty cell.
 const NOTHING: &str = "–";
 
 pub(crate) fn models(args: &ModelsArgs, printer: Printer) -> Result<u8, CliError> {
-    let resolver = Resolver::new(&args.list.config, printer)?;
-    let lines = model_lines(resolver.config(), &args.output_dir)?;
+    let lines = model_lines(&Config::load(&args.list.config)?, &args.output_dir)?;
     if args.list.json {
         return show_json("models", &lines, printer);
     }
@@ -43,8 +46,7 @@ pub(crate) fn models(args: &ModelsArgs, printer: Printer) -> Result<u8, CliError
 }
 
 pub(crate) fn datasets(args: &ListArgs, printer: Printer) -> Result<u8, CliError> {
-    let resolver = Resolver::new(&args.config, printer)?;
-    let lines = dataset_lines(resolver.config())?;
+    let lines = dataset_lines(&Config::load(&args.config)?)?;
     if args.json {
         return show_json("datasets", &lines, printer);
     }

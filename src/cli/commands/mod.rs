@@ -1,11 +1,9 @@
 //! One file per command: a function of resolved values and a printer that returns the exit code.
 
-mod catalogue;
 pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod report;
-pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod worker;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use gatecheck_base::fs::write_atomic;
 use gatecheck_judge::{
     journal,
     record::{Policy, SpeedOn},
@@ -10,7 +9,10 @@ use gatecheck_judge::{
 };
 
 use crate::{
-    app::record,
+    app::{
+        judge::{JudgeError, judge},
+        record,
+    },
     cli::{
         args::{GateArgs, ReportArgs, SpeedOnArg},
         error::CliError,
@@ -19,33 +21,29 @@ use crate::{
 };
 
 pub(crate) fn report(args: &ReportArgs, printer: Printer) -> Result<u8, CliError> {
-    let record = record::open(&args.folder)?;
-    let policy = with_gates(record.policy.clone(), &args.gates)?;
-    let report = Report::new(&record, &policy);
-    write_reports(&args.folder, &report)?;
-    show(&report, args.json, printer)?;
-    printer.status(&format!("reports are in {}", args.folder.display()));
-    if record.interrupted && journal::exists(&args.folder) {
+    render(&args.folder, &args.gates, args.json, printer)
+}
+
+/// Judges what is in `folder` by these gates, and shows it.
+pub(crate) fn render(folder: &Path, gates: &GateArgs, json: bool, printer: Printer) -> Result<u8, CliError> {
+    let record = record::open(folder)?;
+    let policy = with_gates(record.policy.clone(), gates)?;
+    let report = judge(folder, &record, &policy)?;
+    show(&report, json, printer)?;
+    printer.status(&format!("reports are in {}", folder.display()));
+    if journal::exists(folder) {
         printer.status(&format!(
             "the run is unfinished; `gatecheck run --resume {}` goes on with it",
-            args.folder.display()
+            folder.display()
         ));
     }
     Ok(report.exit_code)
 }
 
-/// Writes every format into `folder`.
-pub(crate) fn write_reports(folder: &Path, report: &Report) -> Result<(), CliError> {
-    for (name, bytes) in report::render(report)? {
-        write_atomic(&folder.join(name), &bytes)?;
-    }
-    Ok(())
-}
-
 /// Prints the table, or `report.json`.
 pub(crate) fn show(report: &Report, json: bool, printer: Printer) -> Result<(), CliError> {
     if json {
-        let bytes = Format::Json.exporter().serialize(report)?;
+        let bytes = Format::Json.exporter().serialize(report).map_err(JudgeError::from)?;
         printer.result(&String::from_utf8_lossy(&bytes));
     } else {
         printer.result(&report::table::render(report));

@@ -1,312 +1,216 @@
 //! `run`: measures, judges, reports.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::Ordering,
     time::Duration,
 };
 
-use gatecheck_backend::{measure::machine::cores, mock::MockScript, worker::process::ProcessLauncher};
-use gatecheck_base::fs::{check_writable, read_text};
-use gatecheck_data::dataset::Dataset;
+use gatecheck_backend::measure::machine::cores;
+use gatecheck_base::fs::read_text;
 use gatecheck_judge::{
-    gate::{self, exit_code},
-    journal::Journal,
-    record::{Policy, RunRecord, SpeedOn},
-    report::Report,
+    gate::exit_code,
+    record::{Policy, RunRecord},
+    report::view::plain,
 };
 
-use super::{
-    report::{show, with_gates, write_reports},
-    resume::BegunCommand,
-};
+use super::report::{render, show, with_gates};
 use crate::{
-    app::plan::{ModelSource, Settings, arms::ArmKind, plan, zero_shot::ZeroShotSettings},
-    app::record,
+    app::{
+        arms, defaults,
+        measure::Workers,
+        resolve::{ModelDefaults, ResolveError, Resolver},
+        resume,
+        run::{self, Job, Outcome, Request, out_folder},
+        settings::{Artefacts, Comparison, Measuring},
+        source::{DatasetReference, ModelReference},
+    },
     cli::{
         args::{MeasuringArgs, RunArgs},
-        error::{CliError, unknown},
-        printer::Printer,
-        resolve::{ResolvedDataset, Resolver},
+        error::CliError,
+        printer::{Printer, Progress},
     },
 };
 
-/// How a cell starts.
-pub(crate) enum Start {
-    /// From nothing; with the command as its journal keeps it.
-    Fresh(serde_json::Value),
-    /// With what an earlier process left.
-    Resumed(Box<(Journal, RunRecord)>),
-}
-
 pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
-    match &args.resume {
-        Some(folder) => super::resume::resume(folder, args.json, printer),
-        None => begin(args, None, printer),
+    if let Some(folder) = &args.resume {
+        return go_on(folder, args, printer);
     }
-}
-
-/// Measures, or goes on measuring the one dataset there is.
-pub(crate) fn begin(args: &RunArgs, mut resumed: Option<Start>, printer: Printer) -> Result<u8, CliError> {
-    let resolver = Resolver::new(&args.config, printer)?;
-    let defaults = resolver.quantization(&args.model);
-    let datasets = match args.dataset.is_empty() {
-        false => args.dataset.clone(),
-        true => resolver.benchmarks(&args.model)?,
+    let resolver = Resolver::new(&args.config)?;
+    let ModelDefaults { bits, group_size, max_accuracy_drop, target_size_mb } =
+        resolver.defaults(&args.model);
+    let limits = Policy {
+        max_accuracy_drop: max_accuracy_drop.unwrap_or(defaults::MAX_ACCURACY_DROP),
+        target_size_mb,
+        ..defaults::policy()
     };
-    if args.data.is_some() && datasets.len() != 1 {
-        return Err(CliError::usage(
-            "`--data` gives the rows of one dataset",
-            "name it with `--dataset`".to_owned(),
-        ));
-    }
-    let arms = arms(&args.arms, args.quantization.bits, defaults.bits)?;
-    let policy = with_gates(policy(defaults.max_accuracy_drop, defaults.target_size_mb), &args.gates)?;
-    let mut measuring = Measuring::new(&args.measuring, printer)?;
+    let names = names(args, &resolver)?;
+    let comparison = Comparison {
+        arms: arms::choose(&args.arms, args.quantization.bits, bits)?,
+        group_size: args.quantization.group_size.or(group_size),
+        embedding_bits: args.quantization.embedding_bits,
+    };
+    let policy = with_gates(limits, &args.gates)?;
+    let measuring = measuring(&args.measuring)?;
     let model = resolver.model(&args.model)?;
-    let cells = resolved(args, &datasets, &resolver, &model)?;
-    let mut codes = Vec::new();
-    let model_is_for_it = resolver.is_for_zero_shot(&args.model);
-    for (name, (ResolvedDataset { dataset, preprocessing, label_map, zero_shot }, out)) in
-        datasets.iter().zip(cells)
-    {
-        let settings = Settings {
-            arms: arms.clone(),
-            group_size: args.quantization.group_size.or(defaults.group_size),
-            embedding_bits: args.quantization.embedding_bits,
-            output_dir: args.output_dir.clone(),
-            may_convert: !args.no_convert,
-            label_map,
-            zero_shot: ZeroShotSettings { model_is_for_it, ..zero_shot },
-            truncation: preprocessing.truncation,
-            max_length: preprocessing.max_length,
-            policy: policy.clone(),
-            ..measuring.settings()?
-        };
-        let start = match resumed.take() {
-            Some(start) => start,
-            None => Start::Fresh(command(args, name).to_json()?),
-        };
-        codes.push(measuring.cell(&model, &dataset, &settings, start, &out, args.json)?);
+    let request = Request {
+        datasets: datasets(args, &names, &resolver, &model)?,
+        model,
+        comparison,
+        artefacts: Artefacts { folder: args.output_dir.clone(), may_convert: !args.no_convert },
+        measuring,
+        policy,
+    };
+    carry_out(&request, args.measuring.timeout, args.json, printer)
+}
+
+/// Goes on with the run in `folder`. One that is finished is shown as it is.
+fn go_on(folder: &Path, args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
+    let Some(unfinished) = resume::unfinished(folder)? else {
+        let code = render(folder, &args.gates, args.json, printer)?;
+        printer.status("the run is finished; nothing is left to measure");
+        return Ok(code);
+    };
+    let origin = &unfinished.working_folder;
+    std::env::set_current_dir(origin).map_err(|error| {
+        let what = format!("the run began in `{}`, which cannot be entered: {error}", origin.display());
+        CliError::usage(what, "bring that folder back, or measure anew with another `--out`".to_owned())
+    })?;
+    let mut progress = printer.progress();
+    let jobs = resume::plan(unfinished, &mut progress)?;
+    measure_all(jobs, args.measuring.timeout, args.json, printer, progress)
+}
+
+/// The datasets named, or else the model's benchmarks.
+fn names(args: &RunArgs, resolver: &Resolver) -> Result<Vec<String>, CliError> {
+    let names =
+        if args.dataset.is_empty() { resolver.benchmarks(&args.model)? } else { args.dataset.clone() };
+    if args.data.is_some() && names.len() != 1 {
+        let hint = "name it with `--dataset`".to_owned();
+        return Err(CliError::usage("`--data` gives the rows of one dataset", hint));
     }
-    Ok(gravest(&codes))
+    Ok(names)
 }
 
-/// The command as if this dataset were its only one.
-fn command(args: &RunArgs, dataset: &str) -> BegunCommand {
-    BegunCommand::Run(Box::new(RunArgs { dataset: vec![dataset.to_owned()], ..args.clone() }))
-}
-
-/// The datasets with the folders of their reports. All are read before the first is measured: a name
-/// misspelt should not show after an hour.
-fn resolved(
+/// The datasets with the folders of their reports.
+fn datasets(
     args: &RunArgs,
     names: &[String],
     resolver: &Resolver,
-    model: &ModelSource,
-) -> Result<Vec<(ResolvedDataset, PathBuf)>, CliError> {
-    let mut cells: Vec<(ResolvedDataset, PathBuf)> = Vec::new();
-    for name in names {
-        let mut found = resolver.dataset(name, args.data.as_deref(), args.split.as_deref())?;
-        if let Some(limit) = args.limit {
-            gatecheck_data::dataset::limit(&mut found.dataset, usize::try_from(limit).unwrap_or(usize::MAX));
-        }
-        let out = out_folder(args.out.as_deref(), model, &found.dataset, names.len());
-        if cells.iter().any(|(_, other)| *other == out) {
-            return Err(CliError::usage(
-                format!("two datasets would write their reports to `{}`", out.display()),
-                "measure them in two runs, each with its own `--out`".to_owned(),
-            ));
-        }
-        cells.push((found, out));
-    }
-    Ok(cells)
+    model: &ModelReference,
+) -> Result<Vec<(DatasetReference, PathBuf)>, ResolveError> {
+    let dataset = |name: &String| {
+        let mut found = resolver.dataset(name, args.data.as_deref(), args.split.as_deref(), &args.model)?;
+        found.limit = limit(args.limit);
+        let out = out_folder(args.out.as_deref(), &model.name, &found.spec.name, names.len());
+        Ok((found, out))
+    };
+    names.iter().map(dataset).collect()
 }
 
-/// The gravest of the cells' exit codes.
-fn gravest(codes: &[u8]) -> u8 {
-    let order = [exit_code::ERROR, exit_code::FAIL, exit_code::INCONCLUSIVE];
-    order.into_iter().find(|code| codes.contains(code)).unwrap_or(exit_code::PASS)
+/// Rows, in memory's own count.
+pub(crate) fn limit(rows: Option<u64>) -> Option<usize> {
+    rows.map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
 }
 
-/// The limits unless the command line says otherwise.
-pub(crate) fn policy(max_accuracy_drop: Option<f64>, target_size_mb: Option<f64>) -> Policy {
-    Policy {
-        max_accuracy_drop: max_accuracy_drop.unwrap_or(0.015),
-        min_speedup: 1.2,
-        speed_on: SpeedOn::Accelerator,
-        size_tolerance: 0.1,
-        target_size_mb,
-        max_truncated_share: 0.05,
-        strict: false,
-    }
+/// How much is measured, and how.
+pub(crate) fn measuring(args: &MeasuringArgs) -> Result<Measuring, CliError> {
+    let MeasuringArgs { batch_size, threads, seed, latency_queries, timeout: _, mock } = args.clone();
+    let scripts = mock.map(|path| {
+        let malformed =
+            |error| CliError::usage(format!("`{}` is not a mock script: {error}", path.display()), None);
+        serde_json::from_str(&read_text(&path)?).map_err(malformed)
+    });
+    let mock = scripts.transpose()?.unwrap_or_default();
+    Ok(Measuring { batch_size, threads: threads.unwrap_or_else(cores), seed, latency_queries, mock })
 }
 
-/// The arms asked for, or the baseline and a candidate of so many bits.
-pub(crate) fn arms(
-    words: &[String],
-    bits: Option<u32>,
-    default_bits: Option<u32>,
-) -> Result<Vec<ArmKind>, CliError> {
-    if words.is_empty() {
-        let bits = bits.or(default_bits).unwrap_or(8);
-        let word = if matches!(bits, 16 | 32) { "mlx".to_owned() } else { format!("mlx-q{bits}") };
-        let candidate = ArmKind::parse(&word).ok_or_else(|| {
-            CliError::usage(format!("{bits} bits cannot be packed"), "take 2, 3, 4, 5, 6 or 8".to_owned())
-        })?;
-        return Ok(vec![ArmKind::Candle, candidate]);
-    }
-    if !(2..=3).contains(&words.len()) {
-        return Err(CliError::usage(
-            format!("`--arms` has {}; a run compares two or three", words.len()),
-            "for example `--arms candle,mlx,mlx-q8`".to_owned(),
-        ));
-    }
-    let known: Vec<String> = ["candle", "mlx", "mlx-q2", "mlx-q3", "mlx-q4", "mlx-q5", "mlx-q6", "mlx-q8"]
-        .map(str::to_owned)
-        .into();
-    let arms = words.iter().map(|word| ArmKind::parse(word).ok_or_else(|| unknown("arm", word, &known)));
-    let arms = arms.collect::<Result<Vec<_>, _>>()?;
-    match bits {
-        Some(bits) if !arms.iter().any(|arm| arm.has_bits(bits)) => Err(CliError::usage(
-            format!("`--bits {bits}` is that of no arm in `--arms {}`", words.join(",")),
-            "leave one of the two out".to_owned(),
-        )),
-        _ => Ok(arms),
-    }
-}
-
-fn out_folder(out: Option<&Path>, model: &ModelSource, dataset: &Dataset, datasets: usize) -> PathBuf {
-    let plain = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c), "-");
-    match out {
-        Some(out) if datasets == 1 => out.to_owned(),
-        Some(out) => out.join(plain(&dataset.name)),
-        None => Path::new("reports").join(format!("{}-{}", plain(&model.name), plain(&dataset.name))),
-    }
-}
-
-/// What cells share: how to measure, and the way to stop.
-pub(crate) struct Measuring {
-    args: MeasuringArgs,
+/// Plans every cell, then measures and shows one after the other. A cell that fails leaves the others alone;
+/// the gravest exit code counts.
+pub(crate) fn carry_out(
+    request: &Request,
+    timeout: u64,
+    json: bool,
     printer: Printer,
-    launcher: ProcessLauncher,
+) -> Result<u8, CliError> {
+    let mut progress = printer.progress();
+    let jobs = run::plan(request, &mut progress)?;
+    measure_all(jobs, timeout, json, printer, progress)
 }
 
-impl Measuring {
-    pub(crate) fn new(args: &MeasuringArgs, printer: Printer) -> Result<Self, CliError> {
-        let program = std::env::current_exe().map_err(|error| {
-            CliError::failed(format!("failed to find this program's file: {error}"), None)
-        })?;
-        let cancel = Arc::new(AtomicBool::new(false));
-        let launcher = ProcessLauncher { program, deadline: Duration::from_secs(args.timeout), cancel };
-        Ok(Self { args: args.clone(), printer, launcher })
-    }
-
-    /// From here on Ctrl-C stops the measuring and not the program. While nothing has been measured
-    /// there is nothing to keep: a download or a conversion just ends, and leaves nothing half done.
-    fn keep_on_ctrl_c(&self) {
-        let flag = Arc::clone(&self.launcher.cancel);
-        // For a second dataset there is a handler already; it sets the same flag.
-        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
-    }
-
-    /// Settings with everything that the measuring arguments decide; the rest is the caller's.
-    pub(crate) fn settings(&self) -> Result<Settings, CliError> {
-        let MeasuringArgs { batch_size, threads, seed, latency_queries, timeout: _, mock } = &self.args;
-        let mock = mock.as_deref().map(scripts).transpose()?;
-        Ok(Settings {
-            arms: Vec::new(),
-            group_size: None,
-            embedding_bits: None,
-            output_dir: PathBuf::new(),
-            may_convert: true,
-            label_map: None,
-            zero_shot: ZeroShotSettings::default(),
-            truncation: gatecheck_model::tokenizer::Truncation::default(),
-            max_length: None,
-            batch_size: *batch_size,
-            threads: threads.unwrap_or_else(cores),
-            seed: *seed,
-            latency_queries: *latency_queries,
-            policy: policy(None, None),
-            mock,
-        })
-    }
-
-    /// Plans, measures, judges and reports one cell. Returns its exit code.
-    pub(crate) fn cell(
-        &mut self,
-        model: &ModelSource,
-        dataset: &Dataset,
-        settings: &Settings,
-        start: Start,
-        out: &Path,
-        json: bool,
-    ) -> Result<u8, CliError> {
-        // Before the long run starts.
-        check_writable(out)?;
-        if let Start::Fresh(_) = start {
-            Journal::may_begin(out).map_err(record::RecordError::from)?;
+fn measure_all(
+    jobs: Vec<Job>,
+    timeout: u64,
+    json: bool,
+    printer: Printer,
+    mut progress: Progress,
+) -> Result<u8, CliError> {
+    let workers = Workers::new(Duration::from_secs(timeout))?;
+    // From here on Ctrl-C stops the measuring and not the program. While nothing has been measured there is
+    // nothing to keep: a download or a conversion just ends, and leaves nothing half done.
+    let flag = workers.stop();
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+        .map_err(|error| CliError::failed(format!("failed to listen for Ctrl-C: {error}"), None))?;
+    let mut codes = Vec::new();
+    for job in jobs {
+        if workers.stop().load(Ordering::Relaxed) {
+            printer.error(&format!("not measured: {}", job.cell.dataset.name));
+            codes.push(exit_code::INCONCLUSIVE);
+            continue;
         }
-        let mut progress = self.printer.progress();
-        let cell = plan(model, dataset, settings, &mut |at| super::convert::show(&mut progress, at));
-        progress.done();
-        let cell = cell?;
-        let arms: Vec<_> = cell.arms.iter().map(|arm| arm.name.as_str()).collect();
-        self.printer.status(&format!(
-            "{} {} on {} {}: {} examples, arms {}",
-            if let Start::Fresh(_) = start { "measuring" } else { "going on with" },
-            model.name,
-            dataset.name,
-            dataset.split,
-            cell.inputs.len(),
-            arms.join(", ")
+        codes.push(match one(job, &workers, json, printer, &mut progress) {
+            Ok(code) => code,
+            Err(error) => {
+                printer.error(&error.lines());
+                error.exit_code
+            }
+        });
+    }
+    Ok(exit_code::of_all(&codes))
+}
+
+/// Measures and shows one cell. Returns its exit code.
+fn one(
+    job: Job,
+    workers: &Workers,
+    json: bool,
+    printer: Printer,
+    progress: &mut Progress,
+) -> Result<u8, CliError> {
+    let (cell, out) = (&job.cell, job.out.clone());
+    let arms: Vec<_> = cell.arms.iter().map(|arm| arm.name.as_str()).collect();
+    printer.status(&format!(
+        "{} {} on {} {}: {} examples, arms {}",
+        if job.is_resumed() { "going on with" } else { "measuring" },
+        cell.model.name,
+        cell.dataset.name,
+        cell.dataset.split,
+        cell.inputs.len(),
+        arms.join(", ")
+    ));
+    let measured = run::measure(job, workers, progress);
+    progress.done();
+    let Outcome { record, report } = measured?;
+    show(&report, json, printer)?;
+    tell_failures(&record, printer);
+    printer.status(&format!("reports are in {}", out.display()));
+    if record.interrupted {
+        printer.error(&format!(
+            "stopped by the user; what was measured is in {0}, and `gatecheck run --resume {0}` goes on with it",
+            out.display()
         ));
-        self.keep_on_ctrl_c();
-        let record = match start {
-            Start::Fresh(run) => record::measure(&cell, out, run, &self.launcher, &mut progress)?,
-            Start::Resumed(so_far) => {
-                let (journal, so_far) = *so_far;
-                record::resume(&cell, journal, &so_far, out, &self.launcher, &mut progress)?
-            }
-        };
-        drop(cell);
-        progress.done();
-        let report = Report::new(&record, &record.policy);
-        write_reports(out, &report)?;
-        show(&report, json, self.printer)?;
-        self.tell_failures(&record);
-        self.printer.status(&format!("reports are in {}", out.display()));
-        if record.interrupted {
-            let hint = format!(
-                "what was measured is in {0}; `gatecheck run --resume {0}` goes on with it",
-                out.display()
-            );
-            return Err(CliError::failed("stopped by the user", hint));
-        }
-        debug_assert_eq!(report.exit_code, gate::exit_code::of(report.verdict));
-        Ok(report.exit_code)
     }
-
-    fn tell_failures(&self, record: &RunRecord) {
-        for arm in &record.arms {
-            if let Some(failure) = &arm.failure {
-                let what =
-                    format!("error: arm `{}` failed in {}: {}", arm.name, failure.phase, failure.message);
-                self.printer.error(&gatecheck_judge::report::view::plain(&what));
-                for line in failure.stderr.lines() {
-                    self.printer.error(&format!("  | {}", gatecheck_judge::report::view::plain(line)));
-                }
-            }
-        }
-    }
+    Ok(report.exit_code)
 }
 
-fn scripts(path: &Path) -> Result<BTreeMap<String, MockScript>, CliError> {
-    serde_json::from_str(&read_text(path)?)
-        .map_err(|error| CliError::usage(format!("`{}` is not a mock script: {error}", path.display()), None))
+fn tell_failures(record: &RunRecord, printer: Printer) {
+    for arm in &record.arms {
+        if let Some(failure) = &arm.failure {
+            let what = format!("error: arm `{}` failed in {}: {}", arm.name, failure.phase, failure.message);
+            printer.error(&plain(&what));
+            for line in failure.stderr.lines() {
+                printer.error(&format!("  | {}", plain(line)));
+            }
+        }
+    }
 }

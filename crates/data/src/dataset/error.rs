@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gatecheck_base::{fs::FileError, text};
+use gatecheck_base::{fs::FileError, kind::ErrorKind, text};
 
 /// Why a dataset cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +155,25 @@ impl DatasetError {
             | Self::Line { .. }
             | Self::Parse { .. }
             | Self::Type { .. } => None,
+        }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::File(error) => error.kind(ErrorKind::Usage),
+            Self::Format { .. }
+            | Self::NoFiles { .. }
+            | Self::Empty { .. }
+            | Self::Encoding { .. }
+            | Self::Line { .. }
+            | Self::Parse { .. }
+            | Self::Column { .. }
+            | Self::Infer { .. }
+            | Self::NoText { .. }
+            | Self::Type { .. }
+            | Self::Label { .. }
+            | Self::Unlabelled { .. } => ErrorKind::Usage,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{DatasetError, DatasetSpec, Example, Gold, Task, load::Cell, manifest::LabelNames};
+use super::{DatasetError, DatasetSpec, Example, Gold, Task, cell::Cell, manifest::LabelNames};
 
 /// One row, before its label is understood.
 pub(super) struct Row<'a> {

@@ -12,25 +12,12 @@ use polars::prelude::{
 };
 
 use super::{
-    Dataset, DatasetError, DatasetSpec, columns,
+    Dataset, DatasetError, DatasetSpec,
+    cell::Cell,
+    columns,
     labels::{self, Row},
     lines,
 };
-
-/// One value of a table.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Cell {
-    /// Nothing.
-    Null,
-    /// Text; a boolean is `true` or `false`.
-    Text(String),
-    /// A whole number.
-    Whole(i64),
-    /// Any other number; never NaN.
-    Real(f64),
-    /// Something else, in words.
-    Other(String),
-}
 
 /// Reads `files`, one split in several shards or one file, and drops the rows without a label.
 pub fn load(spec: &DatasetSpec, files: &[PathBuf]) -> Result<Dataset, DatasetError> {

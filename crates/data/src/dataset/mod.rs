@@ -3,6 +3,7 @@
 //! [`load`] reads jsonl, csv, tsv and parquet through polars ([`self::load`] is its one home),
 //! settles the columns ([`columns`]) and turns rows into [`Example`]s ([`labels`]).
 
+mod cell;
 pub mod columns;
 mod error;
 mod labels;
@@ -14,7 +15,7 @@ pub mod sample;
 pub use self::{error::DatasetError, load::load, manifest::DatasetSpec, sample::limit};
 
 /// What is scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Task {
     /// One of several classes.
     Classification,

@@ -2,7 +2,7 @@
 
 use std::{error::Error, path::PathBuf};
 
-use gatecheck_base::{fs::FileError, text};
+use gatecheck_base::{fs::FileError, kind::ErrorKind, text};
 
 /// Why something could not be had from the Hub. Tokens are never part of it.
 #[derive(Debug, thiserror::Error)]
@@ -191,5 +191,29 @@ impl HubError {
             | Self::NoData { .. }
             | Self::Cache(_) => return None,
         })
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            // What is asked for is not there, or not for this user, and will not be the next time either.
+            Self::Id { .. }
+            | Self::Revision { .. }
+            | Self::NotFound { .. }
+            | Self::Denied { .. }
+            | Self::Offline { .. }
+            | Self::NoData { .. }
+            | Self::Subset { .. }
+            | Self::Split { .. } => ErrorKind::Usage,
+            Self::Status { .. } | Self::Unreachable { .. } | Self::Damaged { .. } | Self::Busy { .. } => {
+                ErrorKind::Network
+            }
+            Self::Unsafe { .. }
+            | Self::NoConfig { .. }
+            | Self::OnlyPickles { .. }
+            | Self::NoWeights { .. }
+            | Self::Index { .. } => ErrorKind::Model,
+            Self::Cache(_) => ErrorKind::Disk,
+        }
     }
 }

@@ -23,11 +23,10 @@ pub fn of(verdict: Verdict) -> u8 {
     }
 }
 
-/// The exit code of several runs (cells): the gravest of error, fail, inconclusive, pass; that of
-/// nothing judged when there is none.
-pub fn of_all(verdicts: &[Verdict]) -> u8 {
-    let gravest = [ERROR, FAIL, INCONCLUSIVE, PASS];
-    let codes: Vec<u8> = verdicts.iter().map(|verdict| of(*verdict)).collect();
+/// The exit code of several pieces of work, such as the cells of a run: the gravest of error, wrong usage,
+/// fail, inconclusive, pass; that of nothing judged when there is none.
+pub fn of_all(codes: &[u8]) -> u8 {
+    let gravest = [ERROR, USAGE, FAIL, INCONCLUSIVE, PASS];
     gravest.into_iter().find(|code| codes.contains(code)).unwrap_or(INCONCLUSIVE)
 }
 
@@ -44,9 +43,10 @@ mod tests {
     #[test]
     fn the_gravest_cell_decides() {
         assert_eq!(of_all(&[]), INCONCLUSIVE);
-        assert_eq!(of_all(&[Verdict::Pass, Verdict::Pass]), PASS);
-        assert_eq!(of_all(&[Verdict::Pass, Verdict::NotJudged]), INCONCLUSIVE);
-        assert_eq!(of_all(&[Verdict::Inconclusive, Verdict::Fail]), FAIL);
-        assert_eq!(of_all(&[Verdict::Error, Verdict::Fail]), ERROR);
+        assert_eq!(of_all(&[PASS, PASS]), PASS);
+        assert_eq!(of_all(&[PASS, INCONCLUSIVE]), INCONCLUSIVE);
+        assert_eq!(of_all(&[INCONCLUSIVE, FAIL]), FAIL);
+        assert_eq!(of_all(&[FAIL, USAGE, PASS]), USAGE);
+        assert_eq!(of_all(&[USAGE, ERROR, FAIL]), ERROR);
     }
 }

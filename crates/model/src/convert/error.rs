@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gatecheck_base::fs::FileError;
+use gatecheck_base::{fs::FileError, kind::ErrorKind};
 
 use crate::{config::ConfigError, quant::QuantError, weights::WeightError};
 
@@ -134,5 +134,26 @@ impl ConvertError {
             Self::NotAnArtefact { .. } => "convert the model first with `gatecheck convert`",
         };
         Some(hint.to_owned())
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::File(error) => error.kind(ErrorKind::Model),
+            Self::Config(error) => error.kind(),
+            Self::Weights(error) => error.kind(),
+            Self::Quant(_)
+            | Self::Contradiction { .. }
+            | Self::Name { .. }
+            | Self::NothingQuantized { .. }
+            | Self::Exists { .. }
+            | Self::Foreign { .. } => ErrorKind::Usage,
+            Self::Module { .. }
+            | Self::Pickle { .. }
+            | Self::ElementType { .. }
+            | Self::Damaged { .. }
+            | Self::NotAnArtefact { .. } => ErrorKind::Model,
+            Self::Busy { .. } => ErrorKind::Disk,
+        }
     }
 }

@@ -25,7 +25,7 @@ pub use layout::{Output, Shard, ShardedOutput};
 pub use metadata::{Kept, METADATA_FILE, Metadata, Written};
 pub use place::artefact_name;
 pub use plan::{Action, Plan, PlannedTensor, plan};
-pub use recipe::Recipe;
+pub use recipe::{EMBEDDING_BITS, GROUP_SIZE, Recipe};
 pub use run::{Outcome, Progress, Request, Stage, convert};
 pub use source::is_companion;
 

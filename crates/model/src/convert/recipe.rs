@@ -13,10 +13,10 @@ use crate::quant::{Affine, Float};
 /// 1: the first.
 const FORMAT_VERSION: u32 = 1;
 /// Group size when none is given, as in mlx-lm.
-const GROUP_SIZE: u32 = 64;
+pub const GROUP_SIZE: u32 = 64;
 /// Word embeddings take at least this many bits when nothing else is said: a table is looked up, not
 /// multiplied, so fewer bits save little time, and its errors enter at the first layer.
-const EMBEDDING_BITS: u32 = 8;
+pub const EMBEDDING_BITS: u32 = 8;
 
 /// How a model is converted. Two artefacts of the same recipe and inputs are the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 //! three relations with a model that tells two, or the other way round, and to ask a model whether a
 //! text is about something (<https://arxiv.org/abs/1909.00161>).
 
-use crate::labels::loosely;
+use gatecheck_base::text::loosely;
 
 /// How a hypothesis follows from a premise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ const TWO: &[Relation] = &[Entailment, NotEntailment];
 
 /// Which label of the one side counts as which of the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fold {
+pub(super) enum Fold {
     /// The model's class for each dataset label: neutral and contradiction are not entailment.
     Gold(Vec<usize>),
     /// The dataset's label for each class of the model, likewise.
@@ -32,7 +32,7 @@ pub(crate) enum Fold {
 
 /// Brings labels together that differ in how many relations they tell. `None` where that is not how
 /// they differ.
-pub(crate) fn fold(dataset_labels: &[String], model_labels: &[String]) -> Option<Fold> {
+pub(super) fn fold(dataset_labels: &[String], model_labels: &[String]) -> Option<Fold> {
     let (dataset, model) = (relations(dataset_labels)?, relations(model_labels)?);
     if is_all_of(&model, TWO) && is_part_of(&dataset, THREE) {
         Some(Fold::Gold(places(&dataset, &model)?))
@@ -45,15 +45,15 @@ pub(crate) fn fold(dataset_labels: &[String], model_labels: &[String]) -> Option
 
 /// The classes that a zero-shot question reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdicts {
+pub(super) struct Verdicts {
     /// The class for "the hypothesis follows".
-    pub entailment: usize,
+    pub(super) entailment: usize,
     /// The class for "it contradicts", or for "it does not follow" of a model that tells only two.
-    pub against: usize,
+    pub(super) against: usize,
 }
 
 /// The classes of a model that tells whether a hypothesis follows; `None` for another model.
-pub fn verdicts(model_labels: &[String]) -> Option<Verdicts> {
+pub(super) fn verdicts(model_labels: &[String]) -> Option<Verdicts> {
     let relations: Vec<_> = model_labels.iter().map(|label| relation(label)).collect();
     let place = |wanted| relations.iter().position(|relation| *relation == Some(wanted));
     let against = place(Contradiction).or_else(|| place(NotEntailment))?;
@@ -61,7 +61,7 @@ pub fn verdicts(model_labels: &[String]) -> Option<Verdicts> {
 }
 
 /// Whether any of the labels is the name of a relation.
-pub fn names_relation(labels: &[String]) -> bool {
+pub(super) fn names_relation(labels: &[String]) -> bool {
     labels.iter().any(|label| relation(label).is_some())
 }
 

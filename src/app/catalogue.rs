@@ -11,71 +11,96 @@ use gatecheck_data::{
 use gatecheck_model::{config::ModelConfig, convert::Artefact};
 use serde::Serialize;
 
-use crate::{
-    app::config::{
+use super::{
+    config::{
         Config, DatasetEntry, ModelEntry, Place,
         datasets::{ColumnsEntry, Provider},
     },
-    app::plan::baseline_bytes,
-    cli::error::CliError,
+    defaults,
+    error::AppError,
+    plan::baseline_bytes,
+    prepare::PrepareError,
 };
 
 /// A configured model.
 #[derive(Debug, Serialize)]
-pub(super) struct ModelLine {
-    pub(super) name: String,
-    pub(super) hub_id: String,
-    pub(super) revision: Option<String>,
-    pub(super) task: String,
+pub struct ModelLine {
+    /// Name on the command line.
+    pub name: String,
+    /// Id on the Hub.
+    pub hub_id: String,
+    /// Commit, tag or branch.
+    pub revision: Option<String>,
+    /// What it is for.
+    pub task: String,
     /// `model_type`, known once the model is cached.
-    pub(super) architecture: Option<String>,
+    pub architecture: Option<String>,
     /// Why a cached model cannot be run by this version.
-    pub(super) problem: Option<String>,
-    pub(super) bits: u32,
-    pub(super) group_size: u32,
+    pub problem: Option<String>,
+    /// Bits per weight of its artefact.
+    pub bits: u32,
+    /// Weights per scale.
+    pub group_size: u32,
     /// `null` for the size computed from the recipe.
-    pub(super) target_size_mb: Option<f64>,
-    pub(super) max_accuracy_drop: Option<f64>,
-    pub(super) benchmarks: Vec<String>,
-    pub(super) cached: Option<Stored>,
-    pub(super) converted: Vec<Stored>,
-    pub(super) configured_in: String,
+    pub target_size_mb: Option<f64>,
+    /// Largest allowed drop of accuracy.
+    pub max_accuracy_drop: Option<f64>,
+    /// Datasets it is measured on.
+    pub benchmarks: Vec<String>,
+    /// Its files, if they are here.
+    pub cached: Option<Stored>,
+    /// Its artefacts.
+    pub converted: Vec<Stored>,
+    /// File and line.
+    pub configured_in: String,
 }
 
 /// A configured dataset.
 #[derive(Debug, Serialize)]
-pub(super) struct DatasetLine {
-    pub(super) name: String,
-    pub(super) provider: &'static str,
-    pub(super) source: String,
-    pub(super) subset: Option<String>,
-    pub(super) task: Option<&'static str>,
+pub struct DatasetLine {
+    /// Name on the command line.
+    pub name: String,
+    /// `huggingface` or `local`.
+    pub provider: &'static str,
+    /// Id on the Hub, or file.
+    pub source: String,
+    /// Its configuration on the Hub.
+    pub subset: Option<String>,
+    /// What is asked, where that is known.
+    pub task: Option<&'static str>,
     /// Text, pair and label, where they are named.
-    pub(super) columns: Vec<String>,
-    pub(super) labels: Vec<String>,
-    pub(super) split: String,
-    pub(super) splits: Vec<String>,
+    pub columns: Vec<String>,
+    /// Class names in the order of the numbers in the files.
+    pub labels: Vec<String>,
+    /// The split that is measured.
+    pub split: String,
+    /// All configured splits.
+    pub splits: Vec<String>,
     /// The splits that are here.
-    pub(super) cached: Vec<Stored>,
-    pub(super) configured_in: String,
+    pub cached: Vec<Stored>,
+    /// File and line.
+    pub configured_in: String,
 }
 
 /// Something on disk.
 #[derive(Debug, Serialize)]
-pub(super) struct Stored {
+pub struct Stored {
     /// `q8`, or a split, or the commit.
-    pub(super) name: String,
-    pub(super) path: PathBuf,
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
     /// Size in MB (10^6 bytes).
-    pub(super) size_mb: f64,
+    pub size_mb: f64,
 }
 
 /// The Hub's cache alone.
-fn cache() -> Result<Hub, CliError> {
-    Ok(Hub::new(HubSettings { offline: true, ..HubSettings::from_env() })?)
+fn cache() -> Result<Hub, AppError> {
+    let settings = HubSettings { offline: true, ..HubSettings::from_env() };
+    Ok(Hub::new(settings).map_err(PrepareError::from)?)
 }
 
-pub(super) fn model_lines(config: &Config, output_dir: &Path) -> Result<Vec<ModelLine>, CliError> {
+/// All configured models, with their artefacts in `output_dir`.
+pub fn model_lines(config: &Config, output_dir: &Path) -> Result<Vec<ModelLine>, AppError> {
     let hub = cache()?;
     Ok(config.models().map(|(place, model)| model_line(place, model, output_dir, &hub)).collect())
 }
@@ -100,8 +125,8 @@ fn model_line(place: &Place, model: &ModelEntry, output_dir: &Path, hub: &Hub) -
         task: model.task.clone(),
         architecture,
         problem,
-        bits: model.quantization.bits.unwrap_or(8),
-        group_size: model.quantization.group_size.unwrap_or(64),
+        bits: model.quantization.bits.unwrap_or(defaults::BITS),
+        group_size: model.quantization.group_size.unwrap_or(defaults::GROUP_SIZE),
         target_size_mb: model.quantization.target_mb(),
         max_accuracy_drop: model.quantization.max_accuracy_drop,
         benchmarks: model.benchmarks.clone(),
@@ -125,7 +150,8 @@ fn converted(model: &str, output_dir: &Path) -> Vec<Stored> {
     found
 }
 
-pub(super) fn dataset_lines(config: &Config) -> Result<Vec<DatasetLine>, CliError> {
+/// All configured datasets.
+pub fn dataset_lines(config: &Config) -> Result<Vec<DatasetLine>, AppError> {
     let hub = cache()?;
     Ok(config.datasets().map(|(name, place, dataset)| dataset_line(name, place, dataset, &hub)).collect())
 }

@@ -1,9 +1,76 @@
-//! The words of `--arms`.
+//! The arms of a run, by their words.
 
 use gatecheck_judge::record::Role;
+use serde::{Deserialize, Serialize};
+
+use super::{defaults, unknown::Unknown};
+
+/// The words that there are.
+const WORDS: [&str; 8] = ["candle", "mlx", "mlx-q2", "mlx-q3", "mlx-q4", "mlx-q5", "mlx-q6", "mlx-q8"];
+
+/// Why arms cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum ArmError {
+    /// A word that is none.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// Bits that no arm has.
+    #[error("{0} bits cannot be packed")]
+    Bits(u32),
+    /// Too few, or too many.
+    #[error("`--arms` has {0}; a run compares two or three")]
+    Count(usize),
+    /// Bits and arms that contradict each other.
+    #[error("`--bits {bits}` is that of no arm in `--arms {arms}`")]
+    Contradiction {
+        /// The bits.
+        bits: u32,
+        /// The arms as given.
+        arms: String,
+    },
+}
+
+impl ArmError {
+    /// The way out.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unknown(error) => error.hint(),
+            Self::Bits(_) => "take 2, 3, 4, 5, 6 or 8".to_owned(),
+            Self::Count(_) => "for example `--arms candle,mlx,mlx-q8`".to_owned(),
+            Self::Contradiction { .. } => "leave one of the two out".to_owned(),
+        }
+    }
+}
+
+/// The arms asked for, or the baseline and a candidate of so many bits: those asked for, or else those
+/// configured for the model.
+pub fn choose(
+    words: &[String],
+    bits: Option<u32>,
+    configured: Option<u32>,
+) -> Result<Vec<ArmKind>, ArmError> {
+    if words.is_empty() {
+        let bits = bits.or(configured).unwrap_or(defaults::BITS);
+        let word = if matches!(bits, 16 | 32) { "mlx".to_owned() } else { format!("mlx-q{bits}") };
+        let candidate = ArmKind::parse(&word).ok_or(ArmError::Bits(bits))?;
+        return Ok(vec![ArmKind::Candle, candidate]);
+    }
+    if !(2..=3).contains(&words.len()) {
+        return Err(ArmError::Count(words.len()));
+    }
+    let known = || WORDS.map(str::to_owned).into();
+    let arm = |word: &String| ArmKind::parse(word).ok_or_else(|| Unknown::new("arm", word, known()));
+    let arms: Vec<_> = words.iter().map(arm).collect::<Result<_, _>>()?;
+    match bits {
+        Some(bits) if !arms.iter().any(|arm| arm.has_bits(bits)) => {
+            Err(ArmError::Contradiction { bits, arms: words.join(",") })
+        }
+        _ => Ok(arms),
+    }
+}
 
 /// One arm as asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ArmKind {
     /// `candle`: the original weights on the CPU.
     Candle,
@@ -71,7 +138,7 @@ mod tests {
 
     #[test]
     fn words_are_read_back() {
-        for word in ["candle", "mlx", "mlx-q4", "mlx-q8"] {
+        for word in WORDS {
             assert_eq!(ArmKind::parse(word).unwrap().name(), word);
         }
         for word in ["", "torch", "mlx-q7", "mlx-q", "mlx-q16", "MLX"] {

@@ -4,40 +4,28 @@
 
 use std::collections::BTreeMap;
 
-use gatecheck_base::text;
+use gatecheck_base::text::{self, loosely};
+use gatecheck_judge::record::LabelRule;
 
-use crate::inference::{Fold, fold, names_relation, verdicts};
+use super::inference::{Fold, fold, names_relation, verdicts};
 
 /// The classes that are scored, and what counts as which.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LabelMatch {
+pub(super) struct LabelMatch {
     /// Names of the scored classes.
-    pub names: Vec<String>,
+    pub(super) names: Vec<String>,
     /// How the two sides met in them.
-    pub rule: MatchRule,
+    pub(super) rule: LabelRule,
     /// For each dataset label its position in `names`.
-    pub gold: Vec<usize>,
+    pub(super) gold: Vec<usize>,
     /// For each class of the model its position in `names`.
-    pub predictions: Vec<usize>,
-}
-
-/// How the labels of dataset and model met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MatchRule {
-    /// Both have the same names.
-    ByName,
-    /// As the label map says, the rest by name.
-    LabelMap,
-    /// Neutral and contradiction of the dataset count as not entailment.
-    FoldedGold,
-    /// Neutral and contradiction of the model count as not entailment.
-    FoldedPredictions,
+    pub(super) predictions: Vec<usize>,
 }
 
 /// Brings the labels of a dataset and the classes of a model together: by `label_map` and name
 /// ([`map_labels`]), or, where both are of natural-language inference and one side tells neutral from
 /// contradiction and the other does not, by the coarser side.
-pub fn match_labels(
+pub(super) fn match_labels(
     dataset_labels: &[String],
     model_labels: &[String],
     label_map: Option<&BTreeMap<String, String>>,
@@ -45,13 +33,13 @@ pub fn match_labels(
     let identity = |labels: &[String]| (0..labels.len()).collect();
     let (names, rule, gold, predictions) = match map_labels(dataset_labels, model_labels, label_map) {
         Ok(gold) => {
-            let rule = if label_map.is_some() { MatchRule::LabelMap } else { MatchRule::ByName };
+            let rule = if label_map.is_some() { LabelRule::LabelMap } else { LabelRule::ByName };
             (model_labels, rule, gold, identity(model_labels))
         }
         Err(error) => match fold(dataset_labels, model_labels).filter(|_| label_map.is_none()) {
-            Some(Fold::Gold(gold)) => (model_labels, MatchRule::FoldedGold, gold, identity(model_labels)),
+            Some(Fold::Gold(gold)) => (model_labels, LabelRule::FoldedGold, gold, identity(model_labels)),
             Some(Fold::Predictions(predictions)) => {
-                (dataset_labels, MatchRule::FoldedPredictions, identity(dataset_labels), predictions)
+                (dataset_labels, LabelRule::FoldedPredictions, identity(dataset_labels), predictions)
             }
             None => return Err(error),
         },
@@ -170,7 +158,7 @@ fn snippet(dataset_labels: &[String], model_labels: &[String]) -> String {
 /// Names match whatever their case and without `_`, `-` and spaces. `label_map` (dataset label to
 /// model class) comes first; labels it leaves out match by name. Two labels may share a class only
 /// when the map says so for both.
-pub fn map_labels(
+fn map_labels(
     dataset_labels: &[String],
     model_labels: &[String],
     label_map: Option<&BTreeMap<String, String>>,
@@ -238,11 +226,6 @@ fn is_placeholder(label: &str) -> bool {
 fn find(name: &str, labels: &[String]) -> Option<usize> {
     let exact = labels.iter().position(|label| label == name);
     exact.or_else(|| labels.iter().position(|label| loosely(label) == loosely(name)))
-}
-
-/// A name without case, `_`, `-` and spaces.
-pub(crate) fn loosely(label: &str) -> String {
-    label.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

@@ -44,11 +44,11 @@ fn inference_folds_without_a_map() {
     let found = match_labels(&owned(&NLI), &owned(&two), None).unwrap();
     assert_eq!(
         (found.rule, found.gold, found.predictions),
-        (MatchRule::FoldedGold, vec![1, 0, 0], vec![0, 1])
+        (LabelRule::FoldedGold, vec![1, 0, 0], vec![0, 1])
     );
     assert_eq!(found.names, two);
     let found = match_labels(&owned(&two), &owned(&NLI), None).unwrap();
-    assert_eq!((found.rule, found.gold), (MatchRule::FoldedPredictions, vec![0, 1]));
+    assert_eq!((found.rule, found.gold), (LabelRule::FoldedPredictions, vec![0, 1]));
     assert_eq!((found.names, found.predictions), (owned(&two), vec![1, 0, 0]));
     // A map is the user's word; what it leaves open stays an error.
     let map = BTreeMap::from([("neutral".to_owned(), "not_entailment".to_owned())]);
@@ -68,7 +68,7 @@ fn orders_of_mnli_differ_between_checkpoints() {
     ];
     for (order, gold) in orders.into_iter().zip([[2, 1, 0], [1, 2, 0], [0, 1, 2]]) {
         let found = match_labels(&owned(&NLI), &owned(order), None).unwrap();
-        assert_eq!((found.rule, found.gold), (MatchRule::ByName, gold.to_vec()));
+        assert_eq!((found.rule, found.gold), (LabelRule::ByName, gold.to_vec()));
     }
 }
 

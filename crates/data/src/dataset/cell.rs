@@ -1,0 +1,16 @@
+//! What a table holds in one place, whatever file it came from.
+
+/// One value of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cell {
+    /// Nothing.
+    Null,
+    /// Text; a boolean is `true` or `false`.
+    Text(String),
+    /// A whole number.
+    Whole(i64),
+    /// Any other number; never NaN.
+    Real(f64),
+    /// Something else, in words.
+    Other(String),
+}

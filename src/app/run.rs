@@ -1,0 +1,157 @@
+//! A whole run: a model on one dataset or several. Every cell is planned before the first is measured, so
+//! that what cannot be measured shows at once and not after an hour.
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+use gatecheck_base::fs::{FileError, check_writable};
+use gatecheck_judge::{
+    journal::Journal,
+    record::{Policy, RunRecord},
+    report::Report,
+};
+
+use super::{
+    cell::Cell,
+    defaults,
+    error::AppError,
+    event::Observer,
+    judge,
+    measure::Workers,
+    plan::{self, Original},
+    prepare,
+    record::{self, RecordError},
+    settings::{Artefacts, Comparison, Measuring},
+    source::{DatasetReference, ModelReference},
+};
+
+/// What a run is asked to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Request {
+    /// The model.
+    pub model: ModelReference,
+    /// The datasets, each with the folder of its reports.
+    pub datasets: Vec<(DatasetReference, PathBuf)>,
+    /// What is compared.
+    pub comparison: Comparison,
+    /// Where the converted models are.
+    pub artefacts: Artefacts,
+    /// How much is measured, and how.
+    pub measuring: Measuring,
+    /// The limits.
+    pub policy: Policy,
+}
+
+/// A cell, and where its reports go.
+#[derive(Debug)]
+pub struct Job {
+    /// What is measured.
+    pub cell: Cell,
+    /// The folder of its reports.
+    pub out: PathBuf,
+    /// Where it starts.
+    pub(super) start: Start,
+}
+
+impl Job {
+    /// Whether it goes on with what was begun before.
+    pub fn is_resumed(&self) -> bool {
+        matches!(self.start, Start::Resumed(..))
+    }
+}
+
+/// Where a job starts.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// From nothing; with what its journal keeps, a [`Begun`].
+    Fresh(serde_json::Value),
+    /// With the journal of an earlier process and what it holds.
+    Resumed(Journal, Box<RunRecord>),
+}
+
+/// What a journal keeps, so that the same cell can be planned again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Begun {
+    /// Where the program ran: the paths of the request may be relative to it.
+    pub(super) working_folder: PathBuf,
+    /// The request, of this dataset alone.
+    pub(super) request: Request,
+}
+
+/// What a measured cell left.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was measured.
+    pub record: RunRecord,
+    /// How it is judged.
+    pub report: Report,
+}
+
+/// The folder of a cell's reports: the one asked for, one in it where there are several datasets, or else
+/// one named after model and dataset.
+pub fn out_folder(out: Option<&Path>, model: &str, dataset: &str, datasets: usize) -> PathBuf {
+    let plain = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c), "-");
+    match out {
+        Some(out) if datasets == 1 => out.to_owned(),
+        Some(out) => out.join(plain(dataset)),
+        None => Path::new(defaults::REPORTS).join(format!("{}-{}", plain(model), plain(dataset))),
+    }
+}
+
+/// Fetches and checks everything, makes the artefacts, and plans every cell. Measures nothing, and leaves no
+/// folder for reports if anything is wrong.
+pub fn plan(request: &Request, observer: &mut dyn Observer) -> Result<Vec<Job>, AppError> {
+    let datasets = &request.datasets;
+    for (position, (_, out)) in datasets.iter().enumerate() {
+        if datasets[..position].iter().any(|(_, other)| other == out) {
+            return Err(AppError::SharedFolder(out.clone()));
+        }
+        check_writable(out)?;
+        Journal::may_begin(out).map_err(RecordError::from)?;
+    }
+    let job = |(cell, dataset): (Cell, &(DatasetReference, PathBuf))| {
+        let start = Start::Fresh(begun(request, dataset)?);
+        Ok(Job { cell, out: dataset.1.clone(), start })
+    };
+    cells(request, observer)?.into_iter().zip(datasets).map(job).collect()
+}
+
+fn begun(request: &Request, dataset: &(DatasetReference, PathBuf)) -> Result<serde_json::Value, AppError> {
+    let failed = |error| FileError::new("find", Path::new("."), error);
+    let working_folder = std::env::current_dir().map_err(failed)?;
+    let request = Request { datasets: vec![dataset.clone()], ..request.clone() };
+    Ok(serde_json::to_value(Begun { working_folder, request }).map_err(|error| failed(error.into()))?)
+}
+
+/// The cells of a request, in the order of its datasets.
+pub(super) fn cells(request: &Request, observer: &mut dyn Observer) -> Result<Vec<Cell>, AppError> {
+    let Request { model, datasets, comparison, artefacts, measuring, policy } = request;
+    let arms = plan::arms(comparison, measuring)?;
+    let original = Original::open(prepare::model(model, observer)?)?;
+    let mut asked = Vec::with_capacity(datasets.len());
+    for (dataset, _) in datasets {
+        let rows = prepare::dataset(dataset, observer)?;
+        asked.push(plan::ask(&original, &rows, &dataset.texts, measuring.batch_size)?);
+    }
+    let mut ready = Vec::with_capacity(arms.len());
+    for arm in arms {
+        let artefact =
+            arm.recipe().map(|recipe| prepare::artefact(original.source(), recipe, artefacts, observer));
+        ready.push(arm.clone().with_files(&original, artefact.transpose()?, measuring.threads)?);
+    }
+    let facts = original.facts()?;
+    let cell = |asked| plan::cell(facts.clone(), asked, ready.clone(), measuring, policy.clone());
+    Ok(asked.into_iter().map(cell).collect())
+}
+
+/// Measures and judges one cell, and writes its record and reports.
+pub fn measure(job: Job, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, AppError> {
+    let Job { cell, out, start } = job;
+    let launcher = workers.launcher();
+    let record = match start {
+        Start::Fresh(begun) => record::measure(&cell, &out, begun, launcher, observer)?,
+        Start::Resumed(journal, so_far) => record::resume(&cell, journal, &so_far, &out, launcher, observer)?,
+    };
+    let report = judge::judge(&out, &record, &record.policy)?;
+    Ok(Outcome { record, report })
+}
