@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use gatecheck_backend::worker::protocol::{BackendKind, WorkerSpec};
+use gatecheck_base::fs::FileError;
 use gatecheck_judge::record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings};
-use gatecheck_model::batch::Encoded;
+use gatecheck_model::batch::Batch;
 
 use super::inputs::Inputs;
 
@@ -66,7 +67,7 @@ pub struct Effort {
 }
 
 /// A model on a dataset with its arms.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Cell {
     /// The model.
     pub model: ModelFacts,
@@ -100,12 +101,11 @@ impl Cell {
         }
     }
 
-    /// The rows of one query: of a similarity pair one text, since each is embedded by itself.
-    pub fn query(&self, example: usize) -> &[Encoded] {
-        let rows = self.inputs.rows(example);
+    /// One query: of a similarity pair one text, since each is embedded by itself.
+    pub fn query(&self, example: usize) -> Result<Batch, FileError> {
         match self.reading {
-            Reading::Cosine => &rows[..1],
-            Reading::Logits | Reading::Candidates { .. } => rows,
+            Reading::Cosine => self.inputs.first_row(example),
+            Reading::Logits | Reading::Candidates { .. } => self.inputs.batch(&[example]),
         }
     }
 }

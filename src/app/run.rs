@@ -129,9 +129,9 @@ pub(super) fn cells(request: &Request, observer: &mut dyn Observer) -> Result<Ve
     let arms = plan::arms(comparison, measuring)?;
     let original = Original::open(prepare::model(model, observer)?)?;
     let mut asked = Vec::with_capacity(datasets.len());
-    for (dataset, _) in datasets {
+    for (dataset, out) in datasets {
         let rows = prepare::dataset(dataset, observer)?;
-        asked.push(plan::ask(&original, &rows, &dataset.texts, measuring.batch_size)?);
+        asked.push(plan::ask(&original, &rows, &dataset.texts, measuring.batch_size, out)?);
     }
     let mut ready = Vec::with_capacity(arms.len());
     for arm in arms {

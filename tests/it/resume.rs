@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{MEASURE, Output, Place, wait_for};
 
-/// Enough calls that a kill finds the run at work.
-const LONG: &str = "--latency-queries 3000";
+/// A run of enough calls that a kill finds it at work.
+const LONG: &str =
+    "run --model model --dataset rows.jsonl --mock mock.json --batch-size 3 --latency-queries 6000 --out out";
 
 fn two_arms() -> Place {
     Place::scripted(&json!({ "candle": { "ns_per_call": 3_000_000 }, "mlx-q8": { "flip_every": 10 } }))
@@ -37,10 +38,10 @@ fn killed_after(place: &Place, arguments: &str, while_ms: u64) -> bool {
 #[test]
 fn a_run_killed_again_and_again_ends_as_an_undisturbed_one() {
     let whole = two_arms();
-    let code = whole.measure(LONG).code;
+    let code = whole.gatecheck(LONG).code;
     let expected = undisturbed(whole.report());
     let place = two_arms();
-    killed_after(&place, &format!("{MEASURE} {LONG}"), 250);
+    killed_after(&place, LONG, 250);
     let (mut kills, mut ways) = (0, 0);
     while place.path("out/journal.jsonl").exists() {
         // Longer every time, or a slow machine would never get through its warm-up.
@@ -58,7 +59,7 @@ fn a_run_killed_again_and_again_ends_as_an_undisturbed_one() {
 /// A run of which the first half is measured.
 fn halfway() -> Place {
     let place = two_arms();
-    let mut parent = place.command(&format!("{MEASURE} {LONG}")).spawn().unwrap();
+    let mut parent = place.command(LONG).spawn().unwrap();
     let journal = place.path("out/journal.jsonl");
     wait_for(|| std::fs::read_to_string(&journal).is_ok_and(|text| text.matches("\"block\":{").count() > 4));
     parent.kill().unwrap();

@@ -69,17 +69,7 @@ fn scores(outputs: &[f64], multi_label: bool) -> Vec<f64> {
 /// The texts as a dataset whose labels are the candidates.
 fn dataset(texts: &[String], candidates: &[String]) -> Dataset {
     let example = |text: &String| Example { text: text.clone(), pair: None, gold: Gold::Label(0) };
-    Dataset {
-        name: "topics".to_owned(),
-        split: "test".to_owned(),
-        source: "none".to_owned(),
-        revision: None,
-        sha256: String::new(),
-        task: Task::Classification,
-        examples: texts.iter().map(example).collect(),
-        label_names: candidates.to_vec(),
-        dropped_without_label: 0,
-    }
+    Dataset::in_memory("topics", Task::Classification, candidates.to_vec(), texts.iter().map(example).collect())
 }
 
 /// Plans and measures one case with the model in `place`: one arm, as little work as can be.
@@ -101,7 +91,7 @@ fn measured(place: &Place, dataset: &Dataset, case: &Case) -> RunRecord {
     };
     let texts = Texts { zero_shot, ..Texts::default() };
     let original = Original::open(source).unwrap();
-    let asked = plan::ask(&original, dataset, &texts, measuring.batch_size).unwrap();
+    let asked = plan::ask(&original, dataset, &texts, measuring.batch_size, &place.path("")).unwrap();
     let arms = plan::arms(&comparison, &measuring).unwrap();
     let arms = arms.into_iter().map(|arm| arm.with_files(&original, None, 1).unwrap()).collect();
     let mut cell = plan::cell(original.facts().unwrap(), asked, arms, &measuring, defaults::policy());

@@ -17,9 +17,12 @@ use super::{
 };
 use crate::app::{
     cell::Reading,
-    inputs::{Input, Inputs},
+    inputs::{Inputs, Spool},
     settings::Texts,
 };
+
+/// Examples that are tokenised at a time.
+const EXAMPLES: usize = 1 << 12;
 
 /// A dataset's question to a model.
 #[derive(Debug)]
@@ -100,11 +103,11 @@ impl Question {
 
     /// Gold labels as positions in the names that are scored, or scores.
     pub(super) fn gold(&self, dataset: &Dataset) -> Vec<f64> {
-        let value = |example: &Example| match example.gold {
+        let value = |gold: &Gold| match *gold {
             Gold::Label(label) => self.classes[label] as f64,
             Gold::Score(score) => score,
         };
-        dataset.examples.iter().map(value).collect()
+        dataset.golds.iter().map(value).collect()
     }
 
     /// Which text gives way: never the hypothesis of a zero-shot question, which is what is asked.
@@ -112,34 +115,58 @@ impl Question {
         if self.zero_shot.is_some() { Truncation::OnlyFirst } else { configured }
     }
 
-    /// The examples as the model reads them.
-    pub(super) fn inputs(&self, dataset: &Dataset, encoder: &TextEncoder) -> Result<Inputs, PlanError> {
+    /// The examples as the model reads them, on the disk of `folder`.
+    pub(super) fn inputs(
+        &self,
+        dataset: &Dataset,
+        encoder: &TextEncoder,
+        folder: &Path,
+    ) -> Result<Inputs, PlanError> {
         let hypotheses: Vec<String> = self.zero_shot.as_ref().map(zero_shot::hypotheses).unwrap_or_default();
-        let mut texts = Vec::new();
-        for example in &dataset.examples {
-            let (text, pair) = (example.text.as_str(), example.pair.as_deref());
-            match self.reading {
-                Reading::Logits => texts.push((text, pair)),
-                Reading::Candidates { .. } => {
-                    texts.extend(hypotheses.iter().map(|hypothesis| (text, Some(hypothesis.as_str()))));
+        let rows_each = match self.reading {
+            Reading::Logits => 1,
+            Reading::Candidates { .. } => hypotheses.len(),
+            Reading::Cosine => 2,
+        };
+        let (mut spool, mut before) = (Spool::new(folder, rows_each)?, 0);
+        dataset.each(EXAMPLES, |examples| {
+            let mut texts = Vec::with_capacity(examples.len() * rows_each);
+            for Example { text, pair, .. } in examples {
+                self.texts(text, pair.as_deref(), &hypotheses, &dataset.name, &mut texts)?;
+            }
+            let encoded = encoder.encode(&texts).map_err(|error| match error {
+                // The encoder counts rows from the first that it was given.
+                TokenizerError::Encode { example, reason } => {
+                    TokenizerError::Encode { example: before + example / rows_each.max(1), reason }
                 }
-                Reading::Cosine => {
-                    let pair = pair.ok_or_else(|| PlanError::NoPair(dataset.name.clone()))?;
-                    texts.extend([(text, None), (pair, None)]);
-                }
+                other => other,
+            })?;
+            before += examples.len();
+            Ok::<_, PlanError>(spool.push(&encoded)?)
+        })?;
+        Ok(spool.finish()?)
+    }
+
+    /// Adds the rows of one example.
+    fn texts<'a>(
+        &self,
+        text: &'a str,
+        pair: Option<&'a str>,
+        hypotheses: &'a [String],
+        dataset: &str,
+        texts: &mut Vec<(&'a str, Option<&'a str>)>,
+    ) -> Result<(), PlanError> {
+        match self.reading {
+            Reading::Logits => texts.push((text, pair)),
+            Reading::Candidates { .. } => {
+                texts.extend(hypotheses.iter().map(|hypothesis| (text, Some(hypothesis.as_str()))));
+            }
+            Reading::Cosine => {
+                let pair = pair.ok_or_else(|| PlanError::NoPair(dataset.to_owned()))?;
+                texts.extend([(text, None), (pair, None)]);
             }
         }
-        let rows_each = texts.len() / dataset.examples.len().max(1);
-        let encoded = encoder.encode(&texts).map_err(|error| match error {
-            // The encoder counts rows.
-            TokenizerError::Encode { example, reason } => {
-                TokenizerError::Encode { example: example / rows_each.max(1), reason }
-            }
-            other => other,
-        })?;
-        let mut rows = encoded.into_iter();
-        let input = |_| Input { rows: rows.by_ref().take(rows_each).collect() };
-        Ok(dataset.examples.iter().map(input).collect())
+        Ok(())
     }
 }
 

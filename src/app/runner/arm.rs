@@ -13,10 +13,10 @@ use gatecheck_judge::{
 use gatecheck_model::batch::Batch;
 
 use super::{
+    clock::unix_seconds,
     log::{Log, Stop},
     progress::ArmProgress,
     reading::read,
-    seconds_since_1970,
 };
 use crate::{
     app::cell::{ArmPlan, Cell, Reading},
@@ -68,7 +68,7 @@ impl<'a> Arm<'a> {
     pub(super) fn start(&mut self, launcher: &dyn Launcher, log: &mut Log<'_>) -> Result<(), Stop> {
         let start = Instant::now();
         let mut session = Session {
-            started_unix_s: seconds_since_1970(),
+            started_unix_s: unix_seconds(),
             environment: self.environment.clone(),
             ..Session::default()
         };
@@ -158,7 +158,7 @@ impl<'a> Arm<'a> {
         self.settle();
         let mut block = self.block(Phase::Latency, block);
         for example in examples {
-            let batch = Batch::new(self.cell.query(*example));
+            let batch = self.cell.query(*example)?;
             let (item, tokens) = (*example as u32, batch.tokens() as u32);
             let Some(answer) = self.encode("latency", batch, log)? else { break };
             block.push(&Call { item, examples: 1, tokens, ns: answer.ns, ..Call::default() });
@@ -178,7 +178,7 @@ impl<'a> Arm<'a> {
         let mut block = self.block(Phase::Throughput, block);
         for item in items {
             let examples = &batches[*item];
-            let batch = Batch::new(self.cell.inputs.rows_of(examples));
+            let batch = self.cell.inputs.batch(examples)?;
             let (item, tokens) = (*item as u32, batch.tokens() as u32);
             let Some(answer) = self.encode("throughput", batch, log)? else { break };
             let count = examples.len() as u32;

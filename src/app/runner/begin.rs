@@ -3,7 +3,7 @@
 use gatecheck_backend::measure::machine::{cores, load};
 use gatecheck_judge::record::{ArmRecord, RunRecord, SCHEMA_VERSION, Task};
 
-use super::seconds_since_1970;
+use super::clock::unix_seconds;
 use crate::app::cell::{ArmPlan, Cell};
 
 /// Everything that is known of a cell before measuring. Arms have no sessions, calls and outputs yet.
@@ -11,7 +11,7 @@ pub fn begin(cell: &Cell) -> RunRecord {
     RunRecord {
         schema_version: SCHEMA_VERSION,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_unix_s: seconds_since_1970(),
+        started_unix_s: unix_seconds(),
         wall_ns: 0,
         seed: cell.seed,
         model: cell.model.clone(),

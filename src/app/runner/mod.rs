@@ -3,13 +3,12 @@
 mod arm;
 mod baseline;
 mod begin;
+mod clock;
 mod log;
 mod progress;
 mod reading;
 mod schedule;
 mod warm_up;
-
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use gatecheck_backend::{
     measure::machine::{Machine, load},
@@ -147,10 +146,6 @@ fn throughput(
         }
     }
     Ok(())
-}
-
-fn seconds_since_1970() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// The machine as it is before measuring, without the libraries, of which every arm has its own.

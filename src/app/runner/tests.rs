@@ -18,7 +18,7 @@ use super::{super::record, *};
 use crate::{
     app::cell::{ArmPlan, Effort, Reading},
     app::event::Silent,
-    app::inputs::Input,
+    app::inputs::testing::inputs,
 };
 
 /// Runs a session in this thread: every call replays the conversation so far, which for a scripted
@@ -81,7 +81,7 @@ fn cell(candidate: MockScript) -> Cell {
     let record = fixture::two_arms();
     let input = |index: u32| {
         let ids = vec![index + 1; 3 + (index as usize) % 5];
-        Input { rows: vec![Encoded { type_ids: vec![0; ids.len()], ids, truncated: false }] }
+        vec![Encoded { type_ids: vec![0; ids.len()], ids, truncated: false }]
     };
     let baseline = MockScript { ns_per_call: 3_000_000, ..MockScript::default() };
     Cell {
@@ -91,7 +91,7 @@ fn cell(candidate: MockScript) -> Cell {
         policy: record.policy,
         seed: 1,
         arms: vec![arm("candle", Role::Baseline, baseline), arm("mlx-q8", Role::Candidate, candidate)],
-        inputs: (0..50).map(input).collect(),
+        inputs: inputs(&(0..50).map(input).collect::<Vec<_>>()),
         reading: Reading::Logits,
         gold: vec![0.0; 50],
         effort: Effort { latency_queries: 30, throughput_s: 0.0, settle: Duration::ZERO },
@@ -154,7 +154,7 @@ fn similarity_scores_are_cosines() {
     let text = |id: u32| Encoded { ids: vec![id], type_ids: vec![0], truncated: false };
     // The scripted vector of a text is 2 at its id mod 3 and 0 elsewhere.
     cell.reading = Reading::Cosine;
-    cell.inputs = [(3, 6), (3, 4)].map(|(a, b)| Input { rows: vec![text(a), text(b)] }).into_iter().collect();
+    cell.inputs = inputs(&[(3, 6), (3, 4)].map(|(a, b)| vec![text(a), text(b)]));
     cell.gold = vec![5.0, 0.0];
     let record = run(&cell, &InThread, &mut Silent);
     assert_eq!(record.arms[0].outputs, [1.0, 0.0]);
@@ -166,7 +166,7 @@ fn candidates_of_an_example_are_asked_together() {
     let mut cell = cell(MockScript::default());
     let text = |id: u32| Encoded { ids: vec![id, 0], type_ids: vec![0; 2], truncated: false };
     // `[id, 0]` is class 31 · id mod 3, which is that of the id.
-    cell.inputs = [(1, 3), (3, 2)].map(|(a, b)| Input { rows: vec![text(a), text(b)] }).into_iter().collect();
+    cell.inputs = inputs(&[(1, 3), (3, 2)].map(|(a, b)| vec![text(a), text(b)]));
     cell.gold = vec![1.0, 0.0];
     cell.settings.batch_size = 2;
     for (against, outputs) in [(None, [0.0, 2.0, 2.0, 0.0]), (Some(2), [0.0, 2.0, 2.0, -2.0])] {
@@ -237,6 +237,7 @@ fn undisturbed(mut record: RunRecord) -> RunRecord {
     record.warnings.retain(|doubt| !doubt.starts_with("the machine was busy"));
     for arm in &mut record.arms {
         arm.sessions.clear();
+        arm.failure.iter_mut().for_each(|failure| failure.stderr.clear());
         arm.latency.iter_mut().chain(&mut arm.throughput).for_each(|call| call.session = 0);
     }
     record

@@ -1,8 +1,6 @@
 //! Runs every arm until its times stop falling: caches, page tables, clocks and lazily built
 //! graphs are then as they will be while measuring.
 
-use gatecheck_model::batch::Batch;
-
 use super::{
     arm::Arm,
     log::{Log, Stop},
@@ -26,12 +24,12 @@ pub(super) fn warm_up(
     let (Some(largest), Some(middle)) = (batches.last(), batches.get(batches.len() / 2)) else {
         return Ok(());
     };
-    let batch = |examples: &[usize]| Batch::new(cell.inputs.rows_of(examples));
-    let single = Batch::new(cell.query(middle[0]));
+    let (largest, single) = (cell.inputs.batch(largest)?, cell.query(middle[0])?);
+    let middle = cell.inputs.batch(middle)?;
     log.started("warm-up", arms.len())?;
     for arm in arms.iter_mut() {
-        arm.rehearse(&batch(largest), log)?;
-        for batch in [&batch(middle), &single] {
+        arm.rehearse(&largest, log)?;
+        for batch in [&middle, &single] {
             until_stable(|| arm.rehearse(batch, log))?;
         }
         log.advanced(1);
