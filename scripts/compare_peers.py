@@ -31,11 +31,13 @@ if a.dataset:
     rows = [json.loads(line) for line in open(a.dataset)][: a.limit]
     coded = AutoTokenizer.from_pretrained(a.model)(
         [r["premise"] for r in rows], [r["hypothesis"] for r in rows], truncation=True, max_length=512)
+    # A tokenizer that feeds no token types leaves them out; the models then take zeros.
+    types = coded.get("token_type_ids") or [[0] * len(ids) for ids in coded["input_ids"]]
     order = sorted(range(len(rows)), key=lambda i: len(coded["input_ids"][i]))
     for start in range(0, len(order), 32):
         part = order[start : start + 32]
         batches.append({"ids": [coded["input_ids"][i] for i in part],
-                        "types": [coded["token_type_ids"][i] for i in part]})
+                        "types": [types[i] for i in part]})
     tokens = sum(map(len, coded["input_ids"]))
 
 contestants = {

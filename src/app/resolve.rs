@@ -143,6 +143,7 @@ impl Resolver {
         };
         let model = self.config.model(model);
         found.texts.zero_shot.model_is_for_it = model.is_some_and(ModelEntry::is_for_zero_shot);
+        found.texts.token_types = model.and_then(|model| model.token_types);
         Ok(found)
     }
 
@@ -204,7 +205,9 @@ fn configured(
         candidate_labels: entry.candidate_labels.clone(),
         multi_label: entry.multi_label,
     };
-    let texts = Texts { truncation, max_length, label_map: entry.label_map.clone(), zero_shot };
+    let label_map = entry.label_map.clone();
+    // Whether token types are fed is the model's matter.
+    let texts = Texts { truncation, max_length, token_types: None, label_map, zero_shot };
     DatasetReference { spec: entry.spec(word, split, source, None), place, texts, limit: None }
 }
 

@@ -35,6 +35,8 @@ pub struct Texts {
     pub truncation: Truncation,
     /// Limit in tokens beside the model's own.
     pub max_length: Option<usize>,
+    /// Whether the model is told the texts of a pair apart, whatever its tokenizer's files say.
+    pub token_types: Option<bool>,
     /// Dataset label to model class, where names differ.
     pub label_map: Option<BTreeMap<String, String>>,
     /// Whether and how labels are put to the model as hypotheses.

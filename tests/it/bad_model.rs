@@ -270,7 +270,7 @@ fn conversion_refuses_them_too() {
 
 fn tokenizer(folder: &ModelFolder, limit: Option<usize>) -> Result<TextEncoder, TokenizerError> {
     let config = ModelConfig::open(folder.path()).unwrap();
-    TextEncoder::open(folder.path(), &config, Truncation::LongestFirst, limit)
+    TextEncoder::open(folder.path(), &config, Truncation::LongestFirst, limit, None)
 }
 
 #[test]

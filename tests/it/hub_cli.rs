@@ -198,6 +198,21 @@ fn a_model_for_zero_shot_classification_takes_labels_for_candidates() {
 }
 
 #[test]
+fn a_configured_model_may_overrule_its_tokenizer() {
+    let (place, hub) = hub();
+    let model = json!({ "name": "tiny", "hf_name": "org/tiny", "token_types": false });
+    place.write("models.yaml", &json!({ "models": [model] }).to_string());
+    let run = "run --model tiny --config models.yaml own.yaml --mock mock.json --latency-queries 3 --out out --dataset";
+    let output = told(hub.ask(&place, &format!("{run} pairs")));
+    let rule = "`token_types` of the configuration";
+    let expected = json!({ "fed": false, "rule": rule, "unlike": ["transformers 5", "transformers 4"] });
+    assert_eq!(place.report()["dataset"]["token_types"], expected);
+    let note =
+        format!("note: no token types are fed ({rule}); transformers 5 and transformers 4 would feed them\n");
+    assert!(output.stdout.contains(&note), "{}", output.stdout);
+}
+
+#[test]
 fn listings_know_the_cache_and_the_artefacts() {
     let (place, hub) = hub();
     zero_shot(&place);

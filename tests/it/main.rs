@@ -27,6 +27,7 @@ mod report_cli;
 mod resume;
 mod run;
 mod second_reference;
+mod text_to_logits;
 mod tiny_model;
 mod tokenizing;
 mod within;

@@ -54,7 +54,7 @@ fn model(vocabulary: &[String], settings: &Value) -> Place {
 
 fn open(place: &Place, truncation: Truncation, limit: Option<usize>) -> Result<TextEncoder, TokenizerError> {
     let folder = place.path("model");
-    TextEncoder::open(&folder, &ModelConfig::open(&folder).unwrap(), truncation, limit)
+    TextEncoder::open(&folder, &ModelConfig::open(&folder).unwrap(), truncation, limit, None)
 }
 
 fn golden() -> Golden {

@@ -69,7 +69,12 @@ fn scores(outputs: &[f64], multi_label: bool) -> Vec<f64> {
 /// The texts as a dataset whose labels are the candidates.
 fn dataset(texts: &[String], candidates: &[String]) -> Dataset {
     let example = |text: &String| Example { text: text.clone(), pair: None, gold: Gold::Label(0) };
-    Dataset::in_memory("topics", Task::Classification, candidates.to_vec(), texts.iter().map(example).collect())
+    Dataset::in_memory(
+        "topics",
+        Task::Classification,
+        candidates.to_vec(),
+        texts.iter().map(example).collect(),
+    )
 }
 
 /// Plans and measures one case with the model in `place`: one arm, as little work as can be.

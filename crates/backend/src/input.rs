@@ -1,7 +1,7 @@
 //! What a batch must keep to before a backend looks anything up: MLX reads beyond the end of a table
 //! without a word, and a row without tokens has no first one.
 
-use gatecheck_model::{architecture::Limits, batch::Batch};
+use gatecheck_model::{batch::Batch, blueprint::Limits};
 
 /// Why a batch cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

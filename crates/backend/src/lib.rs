@@ -147,6 +147,6 @@ impl BackendError {
 pub fn required_head(
     config: &ModelConfig,
     options: &LoadOptions,
-) -> Result<gatecheck_model::config::Head, BackendError> {
+) -> Result<gatecheck_model::blueprint::head::Head, BackendError> {
     config.head.clone().ok_or_else(|| BackendError::Headless { folder: options.folder.clone() })
 }

@@ -26,11 +26,6 @@ pub(crate) struct Attention<'a> {
     pub(crate) change: Option<&'a dyn Change>,
 }
 
-/// What the products of vectors of `hidden / heads` elements are multiplied by as a rule.
-pub(crate) fn usual_scale(hidden: usize, heads: usize) -> f32 {
-    1.0 / ((hidden / heads) as f32).sqrt()
-}
-
 /// Changes the scores of a few queries of one head before the softmax, such as by a bias.
 pub(crate) trait Change: Sync {
     /// How many products of the size of the scores this does by itself.

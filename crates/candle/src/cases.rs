@@ -1,11 +1,11 @@
 //! The operations of one encoder layer on made-up numbers, for the benchmark `operations`.
 
 use candle_core::{Device, Result, Tensor};
-use gatecheck_model::activation::Activation;
+use gatecheck_model::{activation::Activation, load::attention_scale};
 
 use crate::{
-    attention::{Attention, usual_scale},
-    elementwise::{NormRow, activate, settle, softmax},
+    attention::Attention,
+    elementwise::{NormRow, activate, add_norm, softmax},
     linear::{Linear, Norm},
 };
 
@@ -49,7 +49,7 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
         (numbers(tokens * wide), numbers(tokens * length), numbers(tokens * hidden));
     let ones = vec![1.0; hidden];
     let (up_alone, x_alone, rows_alone) = (up.clone(), x.clone(), ranges.clone());
-    let scale = usual_scale(hidden, heads);
+    let scale = attention_scale(hidden, heads);
     // The results are dropped: only their making is timed, and making them cannot fail on these shapes.
     Ok(vec![
         ("gelu, one thread", Box::new(move || activate(&mut gelu, Activation::Gelu))),
@@ -58,7 +58,7 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
             "layer norm, one thread",
             Box::new(move || {
                 let norm = NormRow { scale: &ones, shift: &ones, epsilon: Some(1e-12) };
-                settle(&mut normed, hidden, None, Some(norm));
+                add_norm(&mut normed, hidden, None, Some(norm));
             }),
         ),
         ("linear with gelu", Box::new(move || drop(up_alone.activate(&x_alone, Activation::Gelu)))),
@@ -78,8 +78,8 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
                         scale,
                         change: None,
                     })?;
-                    let y = out.add_norm(&context, &x, &norm)?;
-                    down.add_norm(&up.activate(&y, Activation::Gelu)?, &y, &norm)
+                    let y = out.add_norm(&context, Some(&x), Some(&norm))?;
+                    down.add_norm(&up.activate(&y, Activation::Gelu)?, Some(&y), Some(&norm))
                 };
                 drop(layer());
             }),

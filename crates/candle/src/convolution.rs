@@ -3,34 +3,22 @@
 use std::ops::Range;
 
 use candle_core::{Device, Result, Tensor};
-use gatecheck_model::{activation::Activation, deberta_v2};
+use gatecheck_model::{activation::Activation, blueprint::deberta_v2};
 
-use crate::{
-    Failure,
-    linear::{Linear, Norm, with_slices},
-    weights::Loader,
-};
+use crate::linear::{Linear, with_slices};
 
-/// The convolution with what follows it.
+/// A convolution with bias.
 pub(crate) struct Convolution {
     /// From `width · hidden` to `hidden`.
-    product: Linear,
+    linear: Linear,
     width: usize,
-    activation: Activation,
-    norm: Norm,
 }
 
 impl Convolution {
-    pub(crate) fn load(
-        loader: &Loader<'_>,
-        config: &deberta_v2::Convolution,
-        hidden: usize,
-        epsilon: f32,
-    ) -> std::result::Result<Self, Failure> {
-        let deberta_v2::Convolution { module, width, groups, activation, norm } = config;
-        let (inputs, outputs) = (hidden / groups, hidden / groups);
-        let stored = loader.checkpoint.floats(&format!("{module}.weight"), &[hidden, inputs, *width])?;
-        let bias = loader.checkpoint.floats(&format!("{module}.bias"), &[hidden])?;
+    /// Takes a weight `[hidden, hidden / groups, width]` as PyTorch stores it.
+    pub(crate) fn new(stored: &[f32], bias: Vec<f32>, shape: &deberta_v2::Convolution) -> Result<Self> {
+        let (hidden, width) = (bias.len(), shape.width);
+        let (inputs, outputs) = (hidden / shape.groups, hidden / shape.groups);
         // Zeros where an output does not see an input.
         let mut weight = vec![0.0; hidden * width * hidden];
         for (index, value) in stored.iter().enumerate() {
@@ -38,18 +26,16 @@ impl Convolution {
             let input = output / outputs * inputs + input;
             weight[(output * width + offset) * hidden + input] = *value;
         }
-        let product = Linear::new(weight, bias, width * hidden)?;
-        Ok(Self {
-            product,
-            width: *width,
-            activation: *activation,
-            norm: loader.norm(norm, hidden, epsilon)?,
-        })
+        Ok(Self { linear: Linear::new(weight, bias, width * hidden)?, width })
     }
 
-    /// `norm(y + activation(convolution of x))` for `x` and `y` of `[tokens, hidden]`, with zeros around
-    /// each row.
-    pub(crate) fn add(&self, rows: &[Range<usize>], x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    /// `activation(convolution of x)` for `x` of `[tokens, hidden]`, with zeros around each row.
+    pub(crate) fn forward(
+        &self,
+        rows: &[Range<usize>],
+        x: &Tensor,
+        activation: Activation,
+    ) -> Result<Tensor> {
         let (tokens, hidden) = x.dims2()?;
         let (wide, before) = (self.width * hidden, self.width / 2);
         let seen = with_slices(&[x], |slices| {
@@ -66,6 +52,6 @@ impl Convolution {
             seen
         })?;
         let seen = Tensor::from_vec(seen, (tokens, wide), &Device::Cpu)?;
-        self.norm.forward(&(self.product.activate(&seen, self.activation)? + y)?)
+        self.linear.activate(&seen, activation)
     }
 }

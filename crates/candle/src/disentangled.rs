@@ -6,52 +6,75 @@ use crate::{
     tile::Kernel,
 };
 
-/// Whose vectors meet those of distances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tokens {
-    Queries,
-    Keys,
-}
+/// For each head, the scaled vectors of distances in panels.
+pub(crate) struct Panels(Vec<Vec<f32>>);
 
-/// The vectors of distances in one layer.
-pub(crate) struct Disentangled {
-    pub(crate) reaches: Vec<Reach>,
-    /// Tokens of the longest row.
-    pub(crate) longest: usize,
-}
-
-/// The products of either queries or keys with the vectors of distances.
-pub(crate) struct Reach {
-    tokens: Tokens,
-    /// For each head, the scaled vectors in panels.
-    panels: Vec<Vec<f32>>,
-    /// Which vector belongs to `other - token`, from `1 - longest` to `longest - 1`. It rises or falls all
-    /// the way.
-    places: Vec<u32>,
-}
-
-impl Reach {
-    /// Takes the vectors `[distances, hidden]`, and which of them belongs to each `query - key`.
-    pub(crate) fn new(
-        tokens: Tokens,
-        vectors: &[f32],
-        (hidden, heads): (usize, usize),
-        scale: f32,
-        by_distance: &[usize],
-    ) -> Self {
+impl Panels {
+    /// Takes the vectors `[distances, hidden]`.
+    pub(crate) fn new(vectors: &[f32], (hidden, heads): (usize, usize), scale: f32) -> Self {
         let (size, count, width) = (hidden / heads, vectors.len() / hidden, Kernel::of_this_cpu().width);
         let of_head = |head: usize| {
             let parts = vectors.chunks_exact(hidden).flat_map(|vector| &vector[head * size..][..size]);
             let scaled: Vec<f32> = parts.map(|value| value * scale).collect();
             pack(&scaled, count, size, width)
         };
-        let mut places: Vec<u32> = by_distance.iter().map(|place| *place as u32).collect();
-        if tokens == Tokens::Queries {
-            places.reverse();
-        }
-        Self { tokens, panels: (0..heads).map(of_head).collect(), places }
+        Self((0..heads).map(of_head).collect())
     }
+}
 
+/// Which vector belongs to `other - token`, from `1 - longest` to `longest - 1`. The places rise or fall all the
+/// way.
+pub(crate) struct Places {
+    /// Of keys, for queries.
+    of_keys: Vec<u32>,
+    /// Of queries, for keys.
+    of_queries: Vec<u32>,
+    /// Tokens of the longest row.
+    longest: usize,
+}
+
+impl Places {
+    /// Takes the vector of each `query - key`.
+    pub(crate) fn new(by_distance: &[usize], longest: usize) -> Self {
+        let of_queries: Vec<u32> = by_distance.iter().map(|place| *place as u32).collect();
+        Self { of_keys: of_queries.iter().rev().copied().collect(), of_queries, longest }
+    }
+}
+
+/// What is added to the scores of one layer.
+pub(crate) struct Disentangled<'a> {
+    /// Keys of distances, for the queries of tokens.
+    pub(crate) keys: Option<&'a Panels>,
+    /// Queries of distances, for the keys of tokens.
+    pub(crate) queries: Option<&'a Panels>,
+    pub(crate) places: &'a Places,
+}
+
+impl Disentangled<'_> {
+    fn reaches(&self) -> impl Iterator<Item = Reach<'_>> {
+        let Places { of_keys, of_queries, .. } = self.places;
+        let keys = self.keys.map(|Panels(panels)| Reach { tokens: Tokens::Queries, panels, places: of_keys });
+        let queries =
+            self.queries.map(|Panels(panels)| Reach { tokens: Tokens::Keys, panels, places: of_queries });
+        keys.into_iter().chain(queries)
+    }
+}
+
+/// Whose vectors meet those of distances.
+#[derive(Clone, Copy)]
+enum Tokens {
+    Queries,
+    Keys,
+}
+
+/// The products of either queries or keys with the vectors of distances.
+struct Reach<'a> {
+    tokens: Tokens,
+    panels: &'a [Vec<f32>],
+    places: &'a [u32],
+}
+
+impl Reach<'_> {
     /// The vectors that the distances of these tokens to all of the row reach, as a range.
     fn reached(&self, places: &[u32]) -> std::ops::Range<usize> {
         let ends = [places[0] as usize, places[places.len() - 1] as usize];
@@ -97,17 +120,17 @@ impl Reach {
     }
 }
 
-impl Change for Disentangled {
+impl Change for Disentangled<'_> {
     fn products(&self) -> u64 {
-        self.reaches.len() as u64
+        self.reaches().count() as u64
     }
 
     fn prepare(&self, head: &Head<'_>, room: &mut Vec<f32>) {
         let (length, mut products) = (head.row.len(), Vec::new());
         room.clear();
         room.resize(length * length.next_multiple_of(head.kernel.width), 0.0);
-        for reach in &self.reaches {
-            reach.add(head, self.longest, room, &mut products);
+        for reach in self.reaches() {
+            reach.add(head, self.places.longest, room, &mut products);
         }
     }
 

@@ -153,7 +153,7 @@ pub(crate) struct NormRow<'a> {
 }
 
 #[inline(always)]
-fn settle_body(rows: &mut [f32], width: usize, residual: Option<&[f32]>, norm: Option<NormRow<'_>>) {
+fn add_norm_body(rows: &mut [f32], width: usize, residual: Option<&[f32]>, norm: Option<NormRow<'_>>) {
     for (index, row) in rows.chunks_exact_mut(width).enumerate() {
         if let Some(residual) = residual {
             for (value, residual) in row.iter_mut().zip(&residual[index * width..][..width]) {
@@ -174,12 +174,12 @@ fn settle_body(rows: &mut [f32], width: usize, residual: Option<&[f32]>, norm: O
 
 widest! {
     /// `rows = norm(rows + residual)`, row by row.
-    pub(crate) fn settle(
+    pub(crate) fn add_norm(
         rows: &mut [f32],
         width: usize,
         residual: Option<&[f32]>,
         norm: Option<NormRow<'_>>,
-    ) = settle_body
+    ) = add_norm_body
 }
 
 #[inline(always)]
@@ -200,7 +200,7 @@ widest! {
 }
 
 #[inline(always)]
-fn turn_body(vectors: &mut [f32], angles: &[f32]) {
+fn rope_body(vectors: &mut [f32], angles: &[f32]) {
     let half = angles.len() / 2;
     let (cosines, sines) = angles.split_at(half);
     for vector in vectors.chunks_exact_mut(angles.len()) {
@@ -212,9 +212,9 @@ fn turn_body(vectors: &mut [f32], angles: &[f32]) {
 }
 
 widest! {
-    /// Turns the pairs of each vector, elements `i` and `i + half`, by angles given as their cosines, then
-    /// their sines (<https://arxiv.org/abs/2104.09864>).
-    pub(crate) fn turn(vectors: &mut [f32], angles: &[f32]) = turn_body
+    /// Rotary positions: rotates the pairs of each vector, elements `i` and `i + half`, by angles given as their
+    /// cosines, then their sines (<https://arxiv.org/abs/2104.09864>).
+    pub(crate) fn rope(vectors: &mut [f32], angles: &[f32]) = rope_body
 }
 
 #[inline(always)]

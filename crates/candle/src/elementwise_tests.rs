@@ -60,7 +60,7 @@ fn every_width_gives_the_same() {
         let mut normed = row.clone();
         add_bias(&mut normed, &bias);
         let norm = NormRow { scale: &scale, shift: &bias, epsilon: Some(1e-5) };
-        settle(&mut normed, width, Some(&row), Some(norm));
+        add_norm(&mut normed, width, Some(&row), Some(norm));
         let stride = width + width % 2;
         let mut soft = vec![9.0; 2 * stride];
         for (soft, row) in soft.chunks_exact_mut(stride).zip(row.chunks_exact(width)) {
@@ -68,11 +68,11 @@ fn every_width_gives_the_same() {
         }
         softmax(&mut soft, width, stride);
         let mut alone: Vec<f32> = row.iter().zip(bias.iter().cycle()).map(|(x, b)| 2.0 * x + b).collect();
-        settle(&mut alone, width, None, Some(norm));
+        add_norm(&mut alone, width, None, Some(norm));
         let mut scaled = row.clone();
-        settle(&mut scaled, width, Some(&row), Some(NormRow { epsilon: None, ..norm }));
+        add_norm(&mut scaled, width, Some(&row), Some(NormRow { epsilon: None, ..norm }));
         let mut sum = row.clone();
-        settle(&mut sum, width, Some(&row), None);
+        add_norm(&mut sum, width, Some(&row), None);
         for r in 0..2 {
             let x: Vec<f64> =
                 (0..width).map(|i| f64::from(2.0 * row[r * width + i]) + f64::from(bias[i])).collect();
@@ -126,9 +126,9 @@ fn turning_is_multiplication_by_a_complex_number() {
         let angles: Vec<f64> = (0..half).map(|i| i as f64 * 0.7 - 1.0).collect();
         let table: Vec<f32> =
             angles.iter().map(|a| a.cos() as f32).chain(angles.iter().map(|a| a.sin() as f32)).collect();
-        let mut turned = vectors.clone();
-        turn(&mut turned, &table);
-        for (before, after) in vectors.chunks_exact(size).zip(turned.chunks_exact(size)) {
+        let mut rotated = vectors.clone();
+        rope(&mut rotated, &table);
+        for (before, after) in vectors.chunks_exact(size).zip(rotated.chunks_exact(size)) {
             for (i, angle) in angles.iter().enumerate() {
                 let (x, y) = (f64::from(before[i]), f64::from(before[i + half]));
                 let (real, imaginary) =

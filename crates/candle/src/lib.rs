@@ -5,11 +5,11 @@
 
 mod attention;
 mod bart;
-mod block;
 #[doc(hidden)]
 pub mod cases;
 mod convolution;
 mod deberta_v2;
+mod dense;
 mod disentangled;
 mod elementwise;
 mod embeddings;
@@ -20,48 +20,40 @@ mod linear;
 mod mobilebert;
 mod modernbert;
 mod packed;
+mod parts;
 mod post_norm;
 mod product;
+mod rope;
+mod scores;
 mod simd;
 mod tile;
-mod weights;
 mod work;
 
 use candle_core::Tensor;
 use gatecheck_backend::{Backend, BackendError, Facts, Floor, LoadOptions, Trace, check, required_head};
 use gatecheck_model::{
-    architecture::Limits,
     batch::Batch,
+    blueprint::Limits,
     checkpoint::Checkpoint,
-    config::{Graph, ModelConfig},
+    config::ModelConfig,
+    load::{Graph, LoadedModel},
 };
 
-use self::{
-    bart::Bart, deberta_v2::DebertaV2, error::Failure, head::Head, mobilebert::MobileBert,
-    modernbert::ModernBert, post_norm::PostNorm, weights::Loader, work::Work,
-};
+use self::{error::Failure, parts::Candle, work::Work};
 
-/// A loaded encoder.
-trait Encoder {
-    /// Token states `[real tokens, hidden]` of the last layer.
-    fn forward(&self, batch: &Batch, trace: Option<&mut Trace>) -> candle_core::Result<Tensor>;
-}
-
-fn encoder(
-    loader: &Loader<'_>,
-    config: &ModelConfig,
-) -> Result<Box<dyn Encoder + Send + Sync>, BackendError> {
-    Ok(match &config.graph {
-        Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph, config.limits.positions)?),
-        Graph::Bart(graph) => Box::new(Bart::load(loader, graph, config.limits.positions)?),
-        Graph::DebertaV2(graph) => Box::new(DebertaV2::load(loader, graph, config.limits.positions)?),
-        Graph::MobileBert(graph) => Box::new(MobileBert::load(loader, graph)?),
-        Graph::ModernBert(graph) => Box::new(ModernBert::load(loader, graph)?),
-    })
+/// Token states `[real tokens, hidden]` of the last layer.
+fn states(graph: &Graph<Candle>, batch: &Batch, trace: Option<&mut Trace>) -> candle_core::Result<Tensor> {
+    match graph {
+        Graph::PostNorm(encoder) => post_norm::forward(encoder, batch, trace),
+        Graph::Bart(bart) => bart::forward(bart, batch, trace),
+        Graph::DebertaV2(encoder) => deberta_v2::forward(encoder, batch, trace),
+        Graph::MobileBert(encoder) => mobilebert::forward(encoder, batch, trace),
+        Graph::ModernBert(encoder) => modernbert::forward(encoder, batch, trace),
+    }
 }
 
 /// Keeps the states of one stage, if they are asked for.
-fn record(trace: &mut Option<&mut Trace>, stage: &str, x: &Tensor) -> candle_core::Result<()> {
+fn trace_stage(trace: &mut Option<&mut Trace>, stage: &str, x: &Tensor) -> candle_core::Result<()> {
     if let Some(trace) = trace {
         trace.stages.push((stage.to_owned(), x.flatten_all()?.to_vec1()?));
     }
@@ -70,8 +62,7 @@ fn record(trace: &mut Option<&mut Trace>, stage: &str, x: &Tensor) -> candle_cor
 
 /// A model loaded for the CPU.
 pub struct CandleBackend {
-    encoder: Box<dyn Encoder + Send + Sync>,
-    head: Head,
+    model: LoadedModel<Candle>,
     limits: Limits,
     pool: rayon::ThreadPool,
 }
@@ -83,20 +74,17 @@ impl CandleBackend {
         let config = ModelConfig::open(&options.folder)?;
         let head = required_head(&config, options)?;
         let checkpoint = Checkpoint::open(&options.folder, &config)?;
-        let loader = Loader { checkpoint: &checkpoint };
-        let encoder = encoder(&loader, &config)?;
-        let head = Head::load(&loader, &config, &head)?;
-        checkpoint.finish(config.architecture.heads())?;
+        let model = LoadedModel::load(&Candle, &checkpoint, &config, &head)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads)
             .build()
             .map_err(|error| BackendError::Threads { threads: options.threads, reason: error.to_string() })?;
-        Ok(Self { encoder, head, limits: config.limits, pool })
+        Ok(Self { model, limits: config.limits, pool })
     }
 
     fn run(&self, batch: &Batch, trace: Option<&mut Trace>) -> candle_core::Result<Vec<Vec<f32>>> {
-        let states = self.encoder.forward(batch, trace)?;
-        self.head.forward(&states, batch)
+        let states = states(&self.model.graph, batch, trace)?;
+        head::forward(&self.model.head, &states, batch)
     }
 }
 

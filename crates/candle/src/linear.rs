@@ -5,9 +5,9 @@ use gatecheck_model::activation::Activation;
 use rayon::prelude::*;
 
 use crate::{
-    elementwise::{NormRow, settle},
+    elementwise::{NormRow, add_norm},
     packed::pack,
-    product::{Finish, Turns, Weights, product},
+    product::{Finish, Rotation, Weights, product},
     tile::Kernel,
 };
 
@@ -37,7 +37,7 @@ impl Norm {
         with_slices(&[&self.scale, &self.shift], |slices| {
             let width = slices[0].len();
             let norm = NormRow { scale: slices[0], shift: slices[1], epsilon: self.epsilon };
-            values.par_chunks_mut(64 * width).for_each(|rows| settle(rows, width, None, Some(norm)));
+            values.par_chunks_mut(64 * width).for_each(|rows| add_norm(rows, width, None, Some(norm)));
         })?;
         Tensor::from_vec(values, x.shape(), &Device::Cpu)
     }
@@ -47,8 +47,8 @@ impl Norm {
 enum Then<'a> {
     Nothing,
     Activate(Activation),
-    Settle(Option<&'a Tensor>, Option<&'a Norm>),
-    Turn(&'a Turns<'a>),
+    AddNorm(Option<&'a Tensor>, Option<&'a Norm>),
+    Rope(&'a Rotation<'a>),
 }
 
 struct LinearOp<'a> {
@@ -79,24 +79,20 @@ impl Linear {
         x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Activate(activation) })
     }
 
-    /// `norm(x·Wᵀ + b + residual)`, as every block of a post-norm encoder ends.
-    pub(crate) fn add_norm(&self, x: &Tensor, residual: &Tensor, norm: &Norm) -> Result<Tensor> {
-        self.settle(x, Some(residual), Some(norm))
-    }
-
-    /// As [`Linear::add_norm`], with or without a residual and a norm.
-    pub(crate) fn settle(
+    /// `norm(x·Wᵀ + b + residual)`, as every half of a post-norm layer ends; with or without a residual and a
+    /// norm.
+    pub(crate) fn add_norm(
         &self,
         x: &Tensor,
         residual: Option<&Tensor>,
         norm: Option<&Norm>,
     ) -> Result<Tensor> {
-        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Settle(residual, norm) })
+        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::AddNorm(residual, norm) })
     }
 
     /// Queries, keys and values side by side, the first two with rotary positions.
-    pub(crate) fn turn(&self, x: &Tensor, turns: &Turns<'_>) -> Result<Tensor> {
-        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Turn(turns) })
+    pub(crate) fn rope(&self, x: &Tensor, rotation: &Rotation<'_>) -> Result<Tensor> {
+        x.apply_op1_no_bwd(&LinearOp { linear: self, then: Then::Rope(rotation) })
     }
 }
 
@@ -131,7 +127,7 @@ impl CustomOp1 for LinearOp<'_> {
         let x = contiguous(storage, layout)?;
         let outputs = bias.dim(0)?;
         let mut tensors = vec![weight, bias];
-        if let Then::Settle(residual, norm) = self.then {
+        if let Then::AddNorm(residual, norm) = self.then {
             tensors.extend(norm.iter().flat_map(|norm| [&norm.scale, &norm.shift]));
             tensors.extend(residual);
         }
@@ -139,7 +135,7 @@ impl CustomOp1 for LinearOp<'_> {
             let finish = match &self.then {
                 Then::Nothing => Finish::Nothing,
                 Then::Activate(activation) => Finish::Activate(*activation),
-                Then::Settle(residual, norm) => Finish::Settle {
+                Then::AddNorm(residual, norm) => Finish::AddNorm {
                     residual: residual.and(slices.last().copied()),
                     norm: norm.map(|norm| NormRow {
                         scale: slices[2],
@@ -147,7 +143,7 @@ impl CustomOp1 for LinearOp<'_> {
                         epsilon: norm.epsilon,
                     }),
                 },
-                Then::Turn(turns) => Finish::Turn(turns),
+                Then::Rope(rotation) => Finish::Rope(rotation),
             };
             let weights =
                 Weights { values: slices[0], packed: weight.rank() == 3, bias: slices[1], inputs: *inputs };

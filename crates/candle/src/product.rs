@@ -6,7 +6,7 @@ use gatecheck_model::activation::Activation;
 use rayon::prelude::*;
 
 use crate::{
-    elementwise::{NormRow, activate, add_bias, settle, turn},
+    elementwise::{NormRow, activate, add_bias, add_norm, rope},
     gemm::{Right, Size, View, multiply},
     packed::{Block, Shared},
     tile::Kernel,
@@ -27,16 +27,16 @@ pub(crate) enum Finish<'a> {
     Nothing,
     Activate(Activation),
     /// The norm of the sum and a residual, if there are.
-    Settle {
+    AddNorm {
         residual: Option<&'a [f32]>,
         norm: Option<NormRow<'a>>,
     },
     /// Rotary positions of queries and keys, which are the first two thirds of a row.
-    Turn(&'a Turns<'a>),
+    Rope(&'a Rotation<'a>),
 }
 
-/// Angles by position, as [`turn`] takes them, and the position of each row.
-pub(crate) struct Turns<'a> {
+/// Angles by position, as [`rope`] takes them, and the position of each row.
+pub(crate) struct Rotation<'a> {
     pub(crate) angles: &'a [f32],
     /// Elements of a head, and of `angles` for each position.
     pub(crate) size: usize,
@@ -46,7 +46,7 @@ pub(crate) struct Turns<'a> {
 impl Finish<'_> {
     /// Whether a part of the columns is too little to work on.
     fn needs_rows(&self) -> bool {
-        matches!(self, Self::Settle { .. } | Self::Turn(_))
+        matches!(self, Self::AddNorm { .. } | Self::Rope(_))
     }
 
     /// Whole rows, from `first` on.
@@ -54,13 +54,13 @@ impl Finish<'_> {
         match self {
             Self::Nothing => {}
             Self::Activate(activation) => activate(part, *activation),
-            Self::Settle { residual, norm } => {
+            Self::AddNorm { residual, norm } => {
                 let residual = residual.map(|residual| &residual[first * columns..][..part.len()]);
-                settle(part, columns, residual, *norm);
+                add_norm(part, columns, residual, *norm);
             }
-            Self::Turn(Turns { angles, size, positions }) => {
+            Self::Rope(Rotation { angles, size, positions }) => {
                 for (row, position) in part.chunks_exact_mut(columns).zip(&positions[first..]) {
-                    turn(&mut row[..columns / 3 * 2], &angles[position * size..][..*size]);
+                    rope(&mut row[..columns / 3 * 2], &angles[position * size..][..*size]);
                 }
             }
         }

@@ -250,6 +250,11 @@ fn dataset() -> DatasetFacts {
             model: meanings(NLI),
         }),
         zero_shot: None,
+        token_types: Some(TokenTypes {
+            fed: true,
+            rule: "tokenizer class `BertTokenizer`".to_owned(),
+            unlike: Vec::new(),
+        }),
         rows: EXAMPLES as u64,
         dropped_without_label: 0,
         truncated: 6,

@@ -2,95 +2,51 @@
 
 use gatecheck_backend::Trace;
 use gatecheck_model::{
-    activation::Activation,
-    bart::{Bart as Config, CrossNames, shifted},
+    blueprint::bart::shifted,
+    load::bart::{Bart, Cross},
 };
 use mlx_rs::{Array, error::Exception};
 
 use crate::{
-    Encoder, Failure,
-    input::{Input, record},
-    layers::{Linear, Mask, Norm, attention},
-    post_norm::{Embeddings, Layer, PostNorm},
-    weights::Loader,
+    attention::{Mask, attention},
+    embeddings,
+    input::{Input, trace_stage},
+    parts::Mlx,
+    post_norm::{self, attend, feed_forward},
 };
 
-/// Encoder and decoder, without a head.
-pub(crate) struct Bart {
-    encoder: PostNorm,
-    embeddings: Embeddings,
-    layers: Vec<(Layer, Cross)>,
-    heads: usize,
-    activation: Activation,
-    start: u32,
-}
-
-impl Bart {
-    pub(crate) fn load(loader: &Loader<'_>, config: &Config) -> Result<Self, Failure> {
-        let Config { encoder, decoder, cross, start } = config;
-        let encoder = PostNorm::load(loader, encoder)?;
-        let words = encoder.embeddings.words.clone();
-        let layers = decoder.weights.iter().zip(cross).map(|(names, cross)| {
-            let cross = Cross::load(loader, cross, decoder.hidden_size, decoder.epsilon)?;
-            Ok((Layer::load(loader, decoder, names)?, cross))
-        });
-        Ok(Self {
-            encoder,
-            embeddings: Embeddings::with_words(loader, decoder, words)?,
-            layers: layers.collect::<Result<_, Failure>>()?,
-            heads: decoder.heads,
-            activation: decoder.activation,
-            start: *start,
-        })
+/// Token states of the decoder's last layer.
+pub(crate) fn forward(
+    bart: &Bart<Mlx>,
+    input: &Input,
+    mut trace: Option<&mut Trace>,
+) -> Result<Array, Exception> {
+    let encoded = post_norm::forward(&bart.encoder, input, trace.as_deref_mut())?;
+    let ids = shifted(bart.start, input.padded.ids.chunks_exact(input.padded.length));
+    let ids = Array::from_slice(&ids, input.ids.shape());
+    let heads = (bart.heads, bart.scale);
+    let mut x = embeddings::forward(&bart.embeddings, &ids, input)?;
+    trace_stage(&mut trace, "decoder.embeddings", &x, input)?;
+    for (index, (layer, others)) in bart.layers.iter().enumerate() {
+        // Padding lies behind all real tokens, which therefore do not see it.
+        x = attend(layer, &x, heads, Some(Mask::Causal))?;
+        x = attend_across(others, &x, &encoded, heads, input.bias.as_ref())?;
+        x = feed_forward(layer, &x, bart.activation)?;
+        trace_stage(&mut trace, &format!("decoder.layer.{index}"), &x, input)?;
     }
-}
-
-impl Encoder for Bart {
-    fn forward(&self, input: &Input, mut trace: Option<&mut Trace>) -> Result<Array, Exception> {
-        let encoded = self.encoder.forward(input, trace.as_deref_mut())?;
-        let ids = shifted(self.start, input.padded.ids.chunks_exact(input.padded.length));
-        let ids = Array::from_slice(&ids, input.ids.shape());
-        let mut x = self.embeddings.forward(&ids, input)?;
-        record(&mut trace, "decoder.embeddings", &x, input)?;
-        for (index, (layer, others)) in self.layers.iter().enumerate() {
-            // Padding lies behind all real tokens, which therefore do not see it.
-            x = layer.attend(&x, self.heads, Some(Mask::Causal))?;
-            x = others.attend(&x, &encoded, self.heads, input.bias.as_ref())?;
-            x = layer.feed_forward(&x, self.activation)?;
-            record(&mut trace, &format!("decoder.layer.{index}"), &x, input)?;
-        }
-        Ok(x)
-    }
+    Ok(x)
 }
 
 /// Attention to the encoder's states.
-struct Cross {
-    query: Linear,
-    key_value: Linear,
-    output: Linear,
-    norm: Norm,
-}
-
-impl Cross {
-    fn load(loader: &Loader<'_>, names: &CrossNames, hidden: usize, epsilon: f32) -> Result<Self, Failure> {
-        Ok(Self {
-            query: loader.linear(&names.query, hidden, hidden)?,
-            key_value: loader.stacked(&names.key_value, hidden, hidden)?,
-            output: loader.linear(&names.output, hidden, hidden)?,
-            norm: loader.norm(&names.norm, hidden, epsilon)?,
-        })
-    }
-
-    fn attend(
-        &self,
-        x: &Array,
-        encoded: &Array,
-        heads: usize,
-        padding: Option<&Array>,
-    ) -> Result<Array, Exception> {
-        let others = self.key_value.forward(encoded)?.split_equal(2, -1)?;
-        let query = self.query.forward(x)?;
-        let context = attention(&query, &others[0], &others[1], heads, padding.map(Mask::Array))?;
-        self.norm.forward(&self.output.forward(&context)?.add(x)?)
-    }
+fn attend_across(
+    cross: &Cross<Mlx>,
+    x: &Array,
+    encoded: &Array,
+    heads: (usize, f32),
+    padding: Option<&Array>,
+) -> Result<Array, Exception> {
+    let others = cross.key_value.forward(encoded)?.split_equal(2, -1)?;
+    let query = cross.query.forward(x)?;
+    let context = attention(&query, &others[0], &others[1], heads, padding.map(Mask::Array))?;
+    cross.norm.forward(&cross.output.forward(&context)?.add(x)?)
 }

@@ -18,6 +18,8 @@ pub(crate) struct Input {
     pub(crate) bias: Option<Array>,
     pub(crate) padded: Padded,
     pub(crate) lengths: Vec<u32>,
+    /// Of the states.
+    pub(crate) dtype: Dtype,
 }
 
 impl Input {
@@ -30,6 +32,7 @@ impl Input {
             type_ids: Array::from_slice(&padded.type_ids, &shape),
             bias: None,
             lengths: batch.lengths.clone(),
+            dtype,
             padded,
         };
         if ragged {
@@ -61,7 +64,7 @@ impl Input {
 }
 
 /// Keeps the states of one stage, if they are asked for.
-pub(crate) fn record(
+pub(crate) fn trace_stage(
     trace: &mut Option<&mut Trace>,
     stage: &str,
     x: &Array,

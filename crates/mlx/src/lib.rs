@@ -2,50 +2,48 @@
 //!
 //! MLX is not thread-safe as mlx-rs binds it: one backend per process, used from one thread.
 
+mod attention;
 mod bart;
-mod block;
+mod blas;
 mod convolution;
 mod deberta_v2;
+mod dense;
 mod disentangled;
+mod elementwise;
+mod embeddings;
 mod error;
 mod head;
 mod input;
-mod layers;
+mod linear;
 mod mobilebert;
 mod modernbert;
 mod parts;
 mod post_norm;
-mod weights;
+mod relative;
+mod split;
 mod window;
 
 use gatecheck_backend::{Backend, BackendError, Facts, LoadOptions, Trace, check, required_head};
 use gatecheck_model::{
-    architecture::Limits,
     batch::Batch,
+    blueprint::Limits,
     checkpoint::Checkpoint,
-    config::{Graph, ModelConfig},
+    config::ModelConfig,
+    load::{Graph, LoadedModel},
 };
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
-use self::{
-    bart::Bart, deberta_v2::DebertaV2, error::Failure, head::Head, input::Input, mobilebert::MobileBert,
-    modernbert::ModernBert, post_norm::PostNorm, weights::Loader,
-};
+use self::{error::Failure, input::Input, parts::Mlx};
 
-/// A loaded encoder.
-trait Encoder {
-    /// Token states `[rows, length, hidden]` of the last layer.
-    fn forward(&self, input: &Input, trace: Option<&mut Trace>) -> Result<Array, Exception>;
-}
-
-fn encoder(loader: &Loader<'_>, config: &ModelConfig) -> Result<Box<dyn Encoder>, BackendError> {
-    Ok(match &config.graph {
-        Graph::PostNorm(graph) => Box::new(PostNorm::load(loader, graph)?),
-        Graph::Bart(graph) => Box::new(Bart::load(loader, graph)?),
-        Graph::DebertaV2(graph) => Box::new(DebertaV2::load(loader, graph)?),
-        Graph::MobileBert(graph) => Box::new(MobileBert::load(loader, graph)?),
-        Graph::ModernBert(graph) => Box::new(ModernBert::load(loader, graph)?),
-    })
+/// Token states `[rows, length, hidden]` of the last layer.
+fn states(graph: &Graph<Mlx>, input: &Input, trace: Option<&mut Trace>) -> Result<Array, Exception> {
+    match graph {
+        Graph::PostNorm(encoder) => post_norm::forward(encoder, input, trace),
+        Graph::Bart(bart) => bart::forward(bart, input, trace),
+        Graph::DebertaV2(encoder) => deberta_v2::forward(encoder, input, trace),
+        Graph::MobileBert(encoder) => mobilebert::forward(encoder, input, trace),
+        Graph::ModernBert(encoder) => modernbert::forward(encoder, input, trace),
+    }
 }
 
 /// How the weights are held and multiplied.
@@ -70,8 +68,7 @@ impl Execution {
 
 /// A model loaded into MLX.
 pub struct MlxBackend {
-    encoder: Box<dyn Encoder>,
-    head: Head,
+    model: LoadedModel<Mlx>,
     limits: Limits,
     dtype: Dtype,
     facts: Facts,
@@ -93,12 +90,10 @@ impl MlxBackend {
         let config = ModelConfig::open(&options.folder)?;
         let head = required_head(&config, options)?;
         let checkpoint = Checkpoint::open(&options.folder, &config)?;
-        let loader = Loader::new(&checkpoint, execution)?;
-        let encoder = encoder(&loader, &config)?;
-        let head = Head::load(&loader, &config, &head)?;
-        checkpoint.finish(config.architecture.heads())?;
+        let mlx = Mlx::new(&checkpoint, execution);
+        let model = LoadedModel::load(&mlx, &checkpoint, &config, &head)?;
         let execution = match (&config.quantization, execution.dequantize) {
-            (None, _) => format!("{:?}", loader.dtype()).to_lowercase(),
+            (None, _) => format!("{:?}", mlx.dtype()).to_lowercase(),
             (Some(_), true) => "dequantized".to_owned(),
             (Some(_), false) => "quantized".to_owned(),
         };
@@ -110,25 +105,25 @@ impl MlxBackend {
             _ => Vec::new(),
         };
         let (limits, threads) = (config.limits, options.threads);
-        Ok(Self { encoder, head, limits, dtype: loader.dtype(), facts, threads, streams })
+        Ok(Self { model, limits, dtype: mlx.dtype(), facts, threads, streams })
     }
 
     /// All rows in one graph on the default stream.
     fn whole(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Vec<Vec<f32>>, Exception> {
-        layers::limit_blas_threads(self.threads);
+        blas::limit_threads(self.threads);
         rows(&self.graph(batch, trace)?, batch.rows())
     }
 
     /// One graph for each part, as many at a time as there are streams.
     fn in_parts(&self, batch: &Batch, parts: &[Vec<usize>]) -> Result<Vec<Vec<f32>>, Exception> {
         // Each stream has a thread; more in the products would only get in the way.
-        layers::limit_blas_threads(1);
+        blas::limit_threads(1);
         let mut outputs = Vec::with_capacity(parts.len());
         for round in parts.chunks(self.streams.len()) {
             let graphs = round
                 .iter()
                 .zip(&self.streams)
-                .map(|(rows, stream)| with_stream(stream, || self.graph(&parts::take(batch, rows), None)));
+                .map(|(rows, stream)| with_stream(stream, || self.graph(&split::take(batch, rows), None)));
             let graphs = graphs.collect::<Result<Vec<_>, _>>()?;
             transforms::async_eval(&graphs)?;
             outputs.extend(graphs);
@@ -145,8 +140,8 @@ impl MlxBackend {
     /// The outputs of a batch as 32-bit floats, row after row, not yet evaluated.
     fn graph(&self, batch: &Batch, trace: Option<&mut Trace>) -> Result<Array, Exception> {
         let input = Input::new(batch, self.dtype)?;
-        let states = self.encoder.forward(&input, trace)?;
-        let output = self.head.forward(&states, &input)?;
+        let states = states(&self.model.graph, &input, trace)?;
+        let output = head::forward(&self.model.head, &states, &input)?;
         output.as_dtype(Dtype::Float32)?.reshape(&[-1])
     }
 }
@@ -180,7 +175,7 @@ fn library() -> String {
 impl Backend for MlxBackend {
     fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
         check(&self.limits, batch)?;
-        let parts = parts::parts(batch, self.streams.len());
+        let parts = split::parts(batch, self.streams.len());
         if parts.len() < 2 {
             return Ok(self.whole(batch, None).map_err(Failure::from)?);
         }

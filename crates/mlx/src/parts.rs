@@ -1,80 +1,162 @@
-//! How a batch is cut for several streams of the CPU.
-//!
-//! MLX runs the operations of one CPU stream one after the other, and only matrix products on more
-//! than one thread. Rows are independent of each other, so parts of a batch can go to several streams,
-//! each with a thread of its own; small parts also find their data still in the cache.
+//! From the numbers of a checkpoint to MLX arrays.
 
-use gatecheck_model::batch::Batch;
+use std::ops::Range;
 
-/// Real tokens of a part, about: its widest array (four times the states) stays within a few megabytes.
-const TOKENS: usize = 512;
+use gatecheck_model::{
+    blueprint::{
+        deberta_v2::{self, Distances},
+        post_norm::RelativeBias,
+    },
+    checkpoint::{Checkpoint, Matrix, PackedMatrix},
+    load::Parts,
+};
+use mlx_rs::{Array, Dtype, error::Exception, ops};
 
-/// Row numbers of each part, rows of similar length together; a multiple of `streams` where the rows
-/// allow. With fewer rows than streams it is one part.
-pub(crate) fn parts(batch: &Batch, streams: usize) -> Vec<Vec<usize>> {
-    let mut rows: Vec<usize> = (0..batch.rows()).collect();
-    if streams < 2 || rows.len() < streams {
-        return vec![rows];
-    }
-    rows.sort_by_key(|row| std::cmp::Reverse(batch.lengths[*row]));
-    let count = batch.tokens().div_ceil(TOKENS).next_multiple_of(streams).min(rows.len());
-    let mut parts = vec![Vec::new(); count];
-    let mut before = 0;
-    for (index, row) in rows.iter().enumerate() {
-        // By the share of tokens that lie before it, but so that every part gets a row.
-        let by_tokens = before * count / batch.tokens().max(1);
-        let part = by_tokens.clamp(count.saturating_sub(rows.len() - index), index);
-        parts[part.min(count - 1)].push(*row);
-        before += batch.lengths[*row] as usize;
-    }
-    parts.retain(|part| !part.is_empty());
-    parts
+use crate::{
+    Execution, Failure,
+    convolution::Convolution,
+    disentangled::{AllPlaces, vectors},
+    linear::{Linear, Norm, Weight},
+    relative::ByDistance,
+    window::Window,
+};
+
+/// The parts of this crate, as they are to be executed.
+pub(crate) struct Mlx {
+    dequantize: bool,
+    dtype: Dtype,
 }
 
-/// The rows of a part as a batch of their own.
-pub(crate) fn take(batch: &Batch, rows: &[usize]) -> Batch {
-    let ranges: Vec<_> = batch.ranges().collect();
-    let mut part = Batch::default();
-    for row in rows {
-        part.ids.extend(&batch.ids[ranges[*row].clone()]);
-        part.type_ids.extend(&batch.type_ids[ranges[*row].clone()]);
-        part.lengths.push(batch.lengths[*row]);
-    }
-    part
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn batch(lengths: &[u32]) -> Batch {
-        let ids: Vec<u32> = (0..lengths.iter().sum()).collect();
-        Batch { type_ids: ids.clone(), ids, lengths: lengths.to_vec() }
+impl Mlx {
+    pub(crate) fn new(checkpoint: &Checkpoint, execution: Execution) -> Self {
+        let stored = || match checkpoint.float_type() {
+            Some(safetensors::Dtype::F16) => Dtype::Float16,
+            Some(safetensors::Dtype::BF16) => Dtype::Bfloat16,
+            _ => Dtype::Float32,
+        };
+        Self { dequantize: execution.dequantize, dtype: execution.dtype.unwrap_or_else(stored) }
     }
 
-    #[test]
-    fn every_row_is_in_one_part() {
-        for lengths in [&[128; 32][..], &[500, 1, 1, 1], &[3, 4, 5], &[7], &[1, 2], &[40; 9]] {
-            for streams in 1..5 {
-                let batch = batch(lengths);
-                let parts = parts(&batch, streams);
-                let mut rows = parts.concat();
-                rows.sort_unstable();
-                assert_eq!(rows, (0..lengths.len()).collect::<Vec<_>>());
-                assert!(parts.iter().all(|part| !part.is_empty()));
-                if lengths.len() < streams || streams == 1 {
-                    assert_eq!(parts.len(), 1);
-                } else {
-                    assert!(parts.len() >= streams.min(2), "{lengths:?} {streams}: {parts:?}");
-                }
-            }
+    /// Element type of activations.
+    pub(crate) fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn array(&self, values: &[f32], shape: &[usize]) -> Result<Array, Exception> {
+        let shape: Vec<i32> = shape.iter().map(|size| *size as i32).collect();
+        Array::from_slice(values, &shape).as_dtype(self.dtype)
+    }
+
+    fn vector(&self, values: &[f32]) -> Result<Array, Exception> {
+        let array = self.array(values, &[values.len()])?;
+        array.eval()?;
+        Ok(array)
+    }
+
+    fn weight(&self, matrix: &Matrix<'_>) -> Result<Weight, Failure> {
+        match matrix {
+            Matrix::Dense(view) => Ok(Weight::Dense(self.array(&view.to_f32()?, &matrix.shape())?)),
+            Matrix::Packed(packed) => self.packed(packed),
         }
-        assert_eq!(parts(&batch(&[128; 32]), 2).len(), 8);
     }
 
-    #[test]
-    fn a_part_has_its_rows() {
-        let part = take(&batch(&[2, 3, 1]), &[2, 0]);
-        assert_eq!((part.ids, part.lengths), (vec![5, 0, 1], vec![1, 2]));
+    fn packed(&self, packed: &PackedMatrix<'_>) -> Result<Weight, Failure> {
+        let PackedMatrix { words, scales, biases, bits, group_size, .. } = packed;
+        let (bits, group_size) = (*bits as i32, *group_size as i32);
+        let shape = |view: &[usize]| [view[0] as i32, view[1] as i32];
+        let (groups, width) = (scales.shape, shape(words.shape));
+        let words = Array::from_slice(&words.to_u32()?, &width);
+        let (scales, biases) = (scales.to_f32()?, biases.to_f32()?);
+        if self.dequantize {
+            // In 32 bits, so that nothing is lost beyond the quantization itself.
+            let (scales, biases) =
+                (Array::from_slice(&scales, &shape(groups)), Array::from_slice(&biases, &shape(groups)));
+            let dense = ops::dequantize(&words, &scales, &biases, group_size, bits)?.as_dtype(self.dtype)?;
+            return Ok(Weight::Dense(dense));
+        }
+        let (scales, biases) = (self.array(&scales, groups)?, self.array(&biases, groups)?);
+        Ok(Weight::Packed { words, scales, biases, group_size, bits })
+    }
+}
+
+impl Parts for Mlx {
+    type Error = Failure;
+    type Table = Array;
+    type Linear = Linear;
+    type Norm = Norm;
+    type RelativeBias = ByDistance;
+    type DistanceVectors = Array;
+    type DistanceRows = AllPlaces;
+    type Convolution = Convolution;
+    /// As [`mlx_rs::fast::rope`] takes the wavelengths.
+    type Rope = Array;
+    type Window = Window;
+
+    fn table(&self, matrix: &Matrix<'_>, scale: f32) -> Result<Array, Failure> {
+        let mut table = self.weight(matrix)?.unpacked()?;
+        if scale != 1.0 {
+            table = table.multiply(Array::from_f32(scale).as_dtype(table.dtype())?)?;
+        }
+        table.eval()?;
+        Ok(table)
+    }
+
+    fn linear(&self, matrices: &[Matrix<'_>], bias: Option<Vec<f32>>) -> Result<Linear, Failure> {
+        let weights = matrices.iter().map(|matrix| self.weight(matrix)).collect::<Result<Vec<_>, _>>()?;
+        let bias = bias.map(|bias| self.vector(&bias)).transpose()?;
+        // Packed rows stack as plain ones do, since groups run along a row.
+        Ok(Linear::new(Weight::stack(weights)?, bias)?)
+    }
+
+    fn norm(&self, scale: Vec<f32>, shift: Option<Vec<f32>>, epsilon: Option<f32>) -> Result<Norm, Failure> {
+        let shift = shift.map(|shift| self.vector(&shift)).transpose()?;
+        Ok(Norm { scale: self.vector(&scale)?, shift, epsilon })
+    }
+
+    fn norm_rows(&self, norm: &Norm, table: &Array) -> Result<Array, Failure> {
+        Ok(norm.forward(table)?)
+    }
+
+    fn relative_bias(
+        &self,
+        table: &Array,
+        bias: &RelativeBias,
+        _longest: usize,
+    ) -> Result<ByDistance, Failure> {
+        Ok(ByDistance::new(table, bias)?)
+    }
+
+    fn distance_vectors(
+        &self,
+        table: &Array,
+        projection: &Linear,
+        columns: Range<usize>,
+        heads: usize,
+        scale: f32,
+    ) -> Result<Array, Failure> {
+        Ok(vectors(table, projection, columns, heads, scale)?)
+    }
+
+    fn distance_rows(&self, distances: Distances, _longest: usize) -> AllPlaces {
+        AllPlaces::new(distances)
+    }
+
+    fn convolution(
+        &self,
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+        shape: &deberta_v2::Convolution,
+    ) -> Result<Convolution, Failure> {
+        let hidden = bias.len();
+        let weight = self.array(&weight, &[hidden, hidden / shape.groups, shape.width])?;
+        Ok(Convolution::new(&weight, self.vector(&bias)?, shape)?)
+    }
+
+    fn rope(&self, wavelengths: Vec<f32>) -> Array {
+        Array::from_slice(&wavelengths, &[wavelengths.len() as i32])
+    }
+
+    fn window(&self, reach: usize) -> Window {
+        Window::new(reach)
     }
 }

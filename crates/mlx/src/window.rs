@@ -3,11 +3,11 @@
 //! A row that is long beside its window is cut into blocks as long as the window reaches, each of which
 //! attends to itself and its two neighbours: work and memory then grow with the length, not its square.
 
-use mlx_rs::{Array, Dtype, error::Exception, ops};
+use mlx_rs::{Array, error::Exception, ops};
 
 use crate::{
+    attention::{Mask, attend},
     input::{Input, PerLength},
-    layers::{Mask, attend, usual_scale},
 };
 
 /// Added to the scores of keys that are out of sight. Twice as much still is a number in 16 bits: a padded
@@ -40,7 +40,7 @@ impl Window {
     }
 
     /// What is in sight in the rows of `input`.
-    pub(crate) fn of(&self, input: &Input, dtype: Dtype) -> Result<Sight, Exception> {
+    pub(crate) fn of(&self, input: &Input) -> Result<Sight, Exception> {
         let (rows, length, size) = (input.padded.rows, input.padded.length, self.reach.max(1));
         if length <= self.reach + 1 {
             return Ok(Sight::Whole(input.bias.clone()));
@@ -51,7 +51,7 @@ impl Window {
             if input.bias.is_some() {
                 bias = bias.add(Array::from_slice(&padding, &[rows as i32, 1, 1, length as i32]))?;
             }
-            return Ok(Sight::Whole(Some(bias.as_dtype(dtype)?)));
+            return Ok(Sight::Whole(Some(bias.as_dtype(input.dtype)?)));
         }
         let (blocks, keys) = (length.div_ceil(size), 3 * size);
         let mut outside = vec![HIDDEN; rows * blocks * keys];
@@ -64,7 +64,7 @@ impl Window {
         }
         let outside = Array::from_slice(&outside, &[(rows * blocks) as i32, 1, 1, keys as i32]);
         let bias = self.block.get(size, || self.band(size, keys, size))?.add(outside)?;
-        Ok(Sight::Blocks { size: size as i32, bias: bias.as_dtype(dtype)? })
+        Ok(Sight::Blocks { size: size as i32, bias: bias.as_dtype(input.dtype)? })
     }
 
     /// `[1, 1, queries, keys]`, with so many keys before the first query.
@@ -78,9 +78,8 @@ impl Window {
 
 impl Sight {
     /// Attention on queries, keys and values, each `[rows, heads, length, size of a head]`.
-    pub(crate) fn attend(&self, parts: &[Array; 3]) -> Result<Array, Exception> {
+    pub(crate) fn attend(&self, parts: &[Array; 3], scale: f32) -> Result<Array, Exception> {
         let [query, key, value] = parts;
-        let scale = usual_scale(query);
         match self {
             Self::Whole(bias) => attend(parts, scale, bias.as_ref().map(Mask::Array)),
             Self::Blocks { size, bias } => {

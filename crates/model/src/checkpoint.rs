@@ -10,8 +10,9 @@ use std::{
 use safetensors::Dtype;
 
 use crate::{
-    config::{Head, ModelConfig, QuantizationConfig},
+    config::{ModelConfig, QuantizationConfig},
     names::Names,
+    pooling,
     weights::{TensorView, WeightError, WeightStore},
 };
 
@@ -24,9 +25,23 @@ pub enum Matrix<'a> {
     Packed(PackedMatrix<'a>),
 }
 
+impl Matrix<'_> {
+    /// Rows and columns of the weights themselves.
+    pub fn shape(&self) -> [usize; 2] {
+        match self {
+            Self::Dense(view) => [view.shape[0], view.shape[1]],
+            Self::Packed(PackedMatrix { scales, group_size, .. }) => {
+                [scales.shape[0], scales.shape[1] * *group_size as usize]
+            }
+        }
+    }
+}
+
 /// A matrix packed by affine group quantization, as MLX lays it out.
 #[derive(Debug)]
 pub struct PackedMatrix<'a> {
+    /// Path of the module whose weight it is.
+    pub module: String,
     /// `rows × columns·bits/32` words.
     pub words: TensorView<'a>,
     /// `rows × columns/group_size` floats.
@@ -57,13 +72,11 @@ impl Checkpoint {
         let names = Names::of(&stores[0], config.architecture)?;
         let mut raw_names: BTreeMap<_, _> =
             names.tensors.into_iter().map(|(name, raw)| (name, (0, raw))).collect();
-        if let Some(Head::Embedding(pooling)) = &config.head {
-            for place in pooling.weight_folders() {
-                let store = WeightStore::open(&folder.join(place))?;
-                let names = store.iter().map(|view| view.name.to_owned());
-                raw_names.extend(names.map(|raw| (format!("{place}.{raw}"), (stores.len(), raw))));
-                stores.push(store);
-            }
+        for place in config.head.iter().flat_map(pooling::weight_folders) {
+            let store = WeightStore::open(&folder.join(place))?;
+            let names = store.iter().map(|view| view.name.to_owned());
+            raw_names.extend(names.map(|raw| (format!("{place}.{raw}"), (stores.len(), raw))));
+            stores.push(store);
         }
         let left = RefCell::new(raw_names.keys().cloned().collect());
         Ok(Self { stores, raw_names, quantization: config.quantization.clone(), left })
@@ -109,6 +122,7 @@ impl Checkpoint {
                 let (bits, group_size) = config.of(module);
                 let groups = columns / group_size as usize;
                 Ok(Matrix::Packed(PackedMatrix {
+                    module: module.to_owned(),
                     words: self.take(&name, &[rows, columns * bits as usize / 32])?,
                     scales: self.take(&format!("{module}.scales"), &[rows, groups])?,
                     biases: self.take(&format!("{module}.biases"), &[rows, groups])?,

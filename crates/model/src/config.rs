@@ -1,145 +1,19 @@
 //! `config.json` and its neighbours: which graph, which head, which limits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use gatecheck_base::{
-    fs::{FileError, read_text},
-    kind::ErrorKind,
-};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    architecture::{Architecture, Blueprint, Json, Limits},
-    bart::Bart,
-    deberta_v2::DebertaV2,
-    head::Classifier,
-    mobilebert::MobileBert,
-    modernbert::ModernBert,
-    pooling::Pooling,
-    post_norm::PostNorm,
+    architecture::Architecture,
+    blueprint::{Blueprint, Graph, Limits, head::Head},
+    json::{self, Json},
+    pooling,
     quant::Affine,
 };
 
-/// What can be wrong with the configuration of a model.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A file could not be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// No `config.json`.
-    #[error("no `config.json` in `{}`", folder.display())]
-    Missing {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// A file is not the JSON it should be.
-    #[error("failed to parse `{}`: {reason}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What the parser said.
-        reason: String,
-    },
-    /// No architecture of that name.
-    #[error("model type `{model_type}` is not implemented; known are {known}")]
-    Architecture {
-        /// The `model_type`.
-        model_type: String,
-        /// The ones there are.
-        known: String,
-    },
-    /// An option that would change the results is not implemented.
-    #[error("`{key}` is {value}, which is not implemented{}", expected.map(|text| format!(" (only {text})")).unwrap_or_default())]
-    Unsupported {
-        /// The key, such as `position_embedding_type`.
-        key: String,
-        /// The value as JSON.
-        value: String,
-        /// What is implemented.
-        expected: Option<&'static str>,
-    },
-    /// Two values contradict each other.
-    #[error("{0}")]
-    Inconsistent(String),
-    /// A head is asked of a model that has none.
-    #[error("`{}` has no sequence-classification head", folder.display())]
-    NoClassifier {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// An embedding is asked of a model that does not say how to pool.
-    #[error("`{}` does not say how to pool token states into an embedding (no `modules.json`)", folder.display())]
-    NoPooling {
-        /// The folder.
-        folder: PathBuf,
-    },
-}
-
-impl ConfigError {
-    /// The way out, where there is one.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Missing { .. } => Some(
-                "give a folder as `save_pretrained` of transformers writes it (config.json, tokenizer.json, \
-                 model.safetensors), a Hub id such as `org/model`, or a name that `gatecheck models` lists"
-                    .to_owned(),
-            ),
-            Self::NoClassifier { .. } => Some(
-                "choose a model fine-tuned for classification, or a similarity dataset such as `stsb`"
-                    .to_owned(),
-            ),
-            Self::NoPooling { .. } => Some(
-                "take the sentence-transformers folder, which holds `modules.json` and `1_Pooling`"
-                    .to_owned(),
-            ),
-            Self::Malformed { .. } => Some("the file may be half downloaded; fetch it again".to_owned()),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn unsupported(key: &str, value: impl Into<Value>, expected: &'static str) -> Self {
-        Self::Unsupported { key: key.to_owned(), value: value.into().to_string(), expected: Some(expected) }
-    }
-
-    /// What kind of error it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::File(error) => error.kind(ErrorKind::Model),
-            Self::Missing { .. }
-            | Self::Malformed { .. }
-            | Self::Architecture { .. }
-            | Self::Unsupported { .. }
-            | Self::Inconsistent(_) => ErrorKind::Model,
-            // The model is whole, but not one for the task.
-            Self::NoClassifier { .. } | Self::NoPooling { .. } => ErrorKind::Usage,
-        }
-    }
-}
-
-/// What the model puts on top of its token states.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Head {
-    /// Logits over [`ModelConfig::labels`].
-    Classification(Classifier),
-    /// One vector per text.
-    Embedding(Pooling),
-}
-
-/// The graph and its sizes.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Graph {
-    /// See [`PostNorm`].
-    PostNorm(PostNorm),
-    /// See [`Bart`].
-    Bart(Bart),
-    /// See [`DebertaV2`].
-    DebertaV2(DebertaV2),
-    /// See [`MobileBert`].
-    MobileBert(MobileBert),
-    /// See [`ModernBert`].
-    ModernBert(ModernBert),
-}
+pub use crate::error::ConfigError;
 
 /// Weights packed by affine group quantization, as the artefact's `config.json` says.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,6 +55,8 @@ pub struct ModelConfig {
     pub quantization: Option<QuantizationConfig>,
     /// `max_seq_length` of sentence-transformers, when given.
     pub sentence_limit: Option<usize>,
+    /// `tokenizer_class`, when given.
+    pub tokenizer_class: Option<String>,
 }
 
 impl ModelConfig {
@@ -190,12 +66,12 @@ impl ModelConfig {
         if !path.is_file() {
             return Err(ConfigError::Missing { folder: folder.to_owned() });
         }
-        let json: Value = parse(&path)?;
+        let json: Value = json::read(&path)?;
         let malformed = |reason: String| ConfigError::Malformed { path: path.clone(), reason };
         let model_type =
             json["model_type"].as_str().ok_or_else(|| malformed("no `model_type`".to_owned()))?;
         let architecture = Architecture::from_model_type(model_type)?;
-        let (pooling, sentence_limit) = Pooling::open(folder)?;
+        let (pooling, sentence_limit) = pooling::open(folder)?;
         let classifier =
             json["architectures"][0].as_str().is_some_and(|name| name.ends_with("ForSequenceClassification"));
         let labels = if classifier {
@@ -204,21 +80,23 @@ impl ModelConfig {
             Vec::new()
         };
         let json = Json { path: &path, value: &json };
-        let Blueprint { graph, hidden_size, limits, classifier: layers } =
-            architecture.read(&json, labels.len())?;
-        let head = match pooling {
-            Some(pooling) => Some(Head::Embedding(pooling)),
-            None => classifier.then_some(Head::Classification(layers)),
-        };
+        let blueprint = architecture.read(&json, labels.len())?;
+        let Blueprint { graph, hidden_size, limits, classifier: head } = blueprint;
+        let head = pooling.or(classifier.then_some(head));
         let quantization = quantization(json.value).map_err(malformed)?;
-        Ok(Self { architecture, graph, hidden_size, limits, head, labels, quantization, sentence_limit })
+        let tokenizer_class = json.value["tokenizer_class"].as_str().map(str::to_owned);
+        Ok(Self {
+            architecture,
+            graph,
+            hidden_size,
+            limits,
+            head,
+            labels,
+            quantization,
+            sentence_limit,
+            tokenizer_class,
+        })
     }
-}
-
-/// Parses one JSON file of a model folder.
-pub(crate) fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    serde_json::from_str(&read_text(path)?)
-        .map_err(|error| ConfigError::Malformed { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// `id2label` in the order of its ids. Without one the classes are `LABEL_0`, `LABEL_1`, …, `default` of them

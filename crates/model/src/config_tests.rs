@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     activation::Activation,
-    pooling::{PoolingMode, Step},
+    blueprint::head::{Output, Pick, Step},
 };
 
 fn folder(config: &Value) -> tempfile::TempDir {
@@ -31,8 +31,9 @@ fn reads_a_classifier_with_defaults() {
         "id2label": {"1": "neutral", "0": "entailment"}
     }));
     let config = ModelConfig::open(folder.path()).unwrap();
-    let Some(Head::Classification(head)) = &config.head else { panic!("{:?}", config.head) };
-    assert_eq!(head.layers.iter().map(|layer| layer.outputs).collect::<Vec<_>>(), [384, 2]);
+    let head = config.head.unwrap();
+    assert_eq!((head.output, head.picks.as_slice()), (Output::Logits, [Pick::First].as_slice()));
+    assert_eq!(head.layers().map(|layer| layer.outputs).collect::<Vec<_>>(), [384, 2]);
     assert_eq!(config.labels, ["entailment", "neutral"]);
     let Graph::PostNorm(bert) = &config.graph else { panic!("{:?}", config.graph) };
     assert_eq!((bert.hidden_size, bert.layers.len(), bert.heads), (384, 12, 12));
@@ -77,21 +78,18 @@ fn reads_sentence_transformers_modules() {
     let config = ModelConfig::open(folder.path()).unwrap();
     assert_eq!(
         config.head,
-        Some(Head::Embedding(Pooling { modes: vec![PoolingMode::Mean], steps: vec![Step::Normalize] }))
+        Some(Head { output: Output::Embedding, picks: vec![Pick::Mean], steps: vec![Step::Normalize] })
     );
     assert_eq!(config.sentence_limit, Some(256));
 
-    let modes = |named: Value| {
+    let picks = |named: Value| {
         put(folder.path(), "1_Pooling/config.json", &json!({"pooling_mode": named}));
-        match ModelConfig::open(folder.path())?.head {
-            Some(Head::Embedding(pooling)) => Ok(pooling.modes),
-            head => panic!("{head:?}"),
-        }
+        Ok(ModelConfig::open(folder.path())?.head.unwrap().picks)
     };
-    assert_eq!(modes(json!("max")).unwrap(), [PoolingMode::Max]);
-    assert_eq!(modes(json!(["lasttoken", "cls"])).unwrap(), [PoolingMode::Last, PoolingMode::Cls]);
+    assert_eq!(picks(json!("max")).unwrap(), [Pick::Max]);
+    assert_eq!(picks(json!(["lasttoken", "cls"])).unwrap(), [Pick::Last, Pick::First]);
     for named in [json!("weightedmean"), json!(["mean", "weightedmean"]), json!([]), json!(true)] {
-        let message: ConfigError = modes(named.clone()).unwrap_err();
+        let message: ConfigError = picks(named.clone()).unwrap_err();
         assert!(message.to_string().starts_with(&format!("`pooling_mode` is {named}")), "{message}");
     }
 

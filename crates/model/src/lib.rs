@@ -3,19 +3,18 @@
 
 pub mod activation;
 pub mod architecture;
-pub mod bart;
 pub mod batch;
+pub mod blueprint;
 pub mod checkpoint;
 pub mod config;
 pub mod convert;
-pub mod deberta_v2;
-pub mod head;
-pub mod mobilebert;
-pub mod modernbert;
+pub mod error;
+mod json;
+pub mod load;
 pub mod names;
-pub mod pooling;
-pub mod post_norm;
+mod pooling;
 pub mod quant;
+pub mod token_types;
 pub mod tokenizer;
 mod vocabulary;
 pub mod weights;

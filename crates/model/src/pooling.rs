@@ -8,53 +8,23 @@ use serde_json::{Map, Value};
 
 use crate::{
     activation::Activation,
-    config::{ConfigError, parse},
-    head::Dense,
+    blueprint::head::{Dense, Head, Output, Pick, Step},
+    error::ConfigError,
+    json,
 };
-
-/// Which token states are combined, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PoolingMode {
-    /// The first token's state.
-    Cls,
-    /// The highest value of each dimension.
-    Max,
-    /// The mean over the real tokens.
-    Mean,
-    /// The sum over the real tokens, divided by the square root of their number.
-    MeanSqrt,
-    /// The last token's state.
-    Last,
-}
 
 /// Names of the modes: those of version 6 of sentence-transformers, and the switches of `1_Pooling/config.json`
 /// before, in the order in which the vectors of several switches stand side by side.
-const MODES: [(&str, &str, PoolingMode); 5] = [
-    ("cls", "pooling_mode_cls_token", PoolingMode::Cls),
-    ("max", "pooling_mode_max_tokens", PoolingMode::Max),
-    ("mean", "pooling_mode_mean_tokens", PoolingMode::Mean),
-    ("mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens", PoolingMode::MeanSqrt),
-    ("lasttoken", "pooling_mode_lasttoken", PoolingMode::Last),
+const MODES: [(&str, &str, Pick); 5] = [
+    ("cls", "pooling_mode_cls_token", Pick::First),
+    ("max", "pooling_mode_max_tokens", Pick::Max),
+    ("mean", "pooling_mode_mean_tokens", Pick::Mean),
+    ("mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens", Pick::MeanSqrt),
+    ("lasttoken", "pooling_mode_lasttoken", Pick::Last),
 ];
+/// What follows the folder in the path of a Dense module's tensors, `linear.weight` and `linear.bias`.
+const LINEAR: &str = ".linear";
 const KNOWN: &str = "cls, max, mean, mean_sqrt_len_tokens and lasttoken";
-
-/// From token states to an embedding.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pooling {
-    /// One or several, their vectors side by side.
-    pub modes: Vec<PoolingMode>,
-    /// What is done to the result, in this order.
-    pub steps: Vec<Step>,
-}
-
-/// A module of sentence-transformers after the pooling.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// A linear layer. Its weights lie in the folder that its module's path begins with.
-    Dense(Dense),
-    /// Scales the vector to length 1.
-    Normalize,
-}
 
 #[derive(Deserialize)]
 struct Module {
@@ -63,60 +33,41 @@ struct Module {
     kind: String,
 }
 
-impl Pooling {
-    /// Folders that hold weights of their own, beside those of the encoder.
-    pub fn weight_folders(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Dense(dense) => dense.module.strip_suffix(".linear"),
-            Step::Normalize => None,
-        })
-    }
+/// Folders that hold weights of their own, beside those of the encoder.
+pub(crate) fn weight_folders(head: &Head) -> impl Iterator<Item = &str> {
+    let layers = head.layers().filter(|_| head.output == Output::Embedding);
+    layers.filter_map(|dense| dense.module.strip_suffix(LINEAR))
+}
 
-    /// Refuses layers whose widths do not follow from states of `hidden_size`.
-    pub fn check(&self, hidden_size: usize) -> Result<(), ConfigError> {
-        let mut width = hidden_size * self.modes.len();
-        for step in &self.steps {
-            let Step::Dense(Dense { module, inputs, outputs, .. }) = step else { continue };
-            if *inputs != width {
-                return Err(ConfigError::Inconsistent(format!(
-                    "`{module}` takes vectors of {inputs}, and gets {width}"
-                )));
-            }
-            width = *outputs;
-        }
-        Ok(())
+/// Reads `modules.json`, if there is one, with the limit of `sentence_bert_config.json`.
+pub(crate) fn open(folder: &Path) -> Result<(Option<Head>, Option<usize>), ConfigError> {
+    let path = folder.join("modules.json");
+    if !path.is_file() {
+        return Ok((None, None));
     }
-
-    /// Reads `modules.json`, if there is one, with the limit of `sentence_bert_config.json`.
-    pub(crate) fn open(folder: &Path) -> Result<(Option<Self>, Option<usize>), ConfigError> {
-        let path = folder.join("modules.json");
-        if !path.is_file() {
-            return Ok((None, None));
+    let modules: Vec<Module> = json::read(&path)?;
+    let (mut picks, mut steps, mut limit) = (None, Vec::new(), None);
+    for Module { path: place, kind } in &modules {
+        if place.contains("..") || Path::new(place).is_absolute() {
+            return Err(ConfigError::Malformed { path, reason: format!("`{place}` leaves the folder") });
         }
-        let modules: Vec<Module> = parse(&path)?;
-        let (mut modes, mut steps, mut limit) = (None, Vec::new(), None);
-        for Module { path: place, kind } in &modules {
-            if place.contains("..") || Path::new(place).is_absolute() {
-                return Err(ConfigError::Malformed { path, reason: format!("`{place}` leaves the folder") });
-            }
-            match kind.rsplit('.').next().unwrap_or_default() {
-                "Transformer" => limit = sentence_limit(&folder.join(place))?,
-                "Pooling" => modes = Some(pooling_modes(&folder.join(place).join("config.json"))?),
-                "Normalize" => steps.push(Step::Normalize),
-                "Dense" => steps.push(Step::Dense(dense(folder, place)?)),
-                _ => {
-                    return Err(ConfigError::unsupported(
-                        "modules.json: type",
-                        kind.clone(),
-                        "Transformer, Pooling, Dense and Normalize",
-                    ));
-                }
+        match kind.rsplit('.').next().unwrap_or_default() {
+            "Transformer" => limit = sentence_limit(&folder.join(place))?,
+            "Pooling" => picks = Some(pooling_modes(&folder.join(place).join("config.json"))?),
+            "Normalize" => steps.push(Step::Normalize),
+            "Dense" => steps.push(Step::Dense(dense(folder, place)?)),
+            _ => {
+                return Err(ConfigError::unsupported(
+                    "modules.json: type",
+                    kind.clone(),
+                    "Transformer, Pooling, Dense and Normalize",
+                ));
             }
         }
-        match modes {
-            Some(modes) => Ok((Some(Self { modes, steps }), limit)),
-            None => Err(ConfigError::Malformed { path, reason: "no Pooling module".to_owned() }),
-        }
+    }
+    match picks {
+        Some(picks) => Ok((Some(Head { output: Output::Embedding, picks, steps }), limit)),
+        None => Err(ConfigError::Malformed { path, reason: "no Pooling module".to_owned() }),
     }
 }
 
@@ -141,7 +92,7 @@ fn dense(folder: &Path, place: &str) -> Result<Dense, ConfigError> {
     fn tanh() -> String {
         "torch.nn.modules.activation.Tanh".to_owned()
     }
-    let keys: Keys = parse(&folder.join(place).join("config.json"))?;
+    let keys: Keys = json::read(&folder.join(place).join("config.json"))?;
     if keys.use_residual {
         return Err(ConfigError::unsupported("use_residual", true, "false"));
     }
@@ -166,7 +117,7 @@ fn dense(folder: &Path, place: &str) -> Result<Dense, ConfigError> {
             ));
         }
     };
-    let dense = Dense::new(format!("{place}.linear"), keys.in_features, keys.out_features);
+    let dense = Dense::new(format!("{place}{LINEAR}"), keys.in_features, keys.out_features);
     Ok(Dense { bias: keys.bias, activation, ..dense })
 }
 
@@ -175,20 +126,20 @@ fn sentence_limit(folder: &Path) -> Result<Option<usize>, ConfigError> {
     if !path.is_file() {
         return Ok(None);
     }
-    let json: Value = parse(&path)?;
-    Ok(json["max_seq_length"].as_u64().and_then(|limit| usize::try_from(limit).ok()))
+    let keys: Value = json::read(&path)?;
+    Ok(keys["max_seq_length"].as_u64().and_then(|limit| usize::try_from(limit).ok()))
 }
 
-fn pooling_modes(path: &Path) -> Result<Vec<PoolingMode>, ConfigError> {
-    let json: Map<String, Value> = parse(path)?;
-    if let Some(named) = json.get("pooling_mode") {
+fn pooling_modes(path: &Path) -> Result<Vec<Pick>, ConfigError> {
+    let keys: Map<String, Value> = json::read(path)?;
+    if let Some(named) = keys.get("pooling_mode") {
         let names = named.as_array().map_or(std::slice::from_ref(named), Vec::as_slice);
         let mode = |value: &Value| MODES.iter().find(|(name, ..)| value == name).map(|(.., mode)| *mode);
         let modes = names.iter().map(mode).collect::<Option<Vec<_>>>().filter(|modes| !modes.is_empty());
         return modes.ok_or_else(|| ConfigError::unsupported("pooling_mode", named.clone(), KNOWN));
     }
-    let on = |key: &str| json.get(key) == Some(&Value::Bool(true));
-    let unknown = json.keys().find(|key| {
+    let on = |key: &str| keys.get(key) == Some(&Value::Bool(true));
+    let unknown = keys.keys().find(|key| {
         key.starts_with("pooling_mode_") && on(key) && MODES.iter().all(|(_, known, _)| known != key)
     });
     if let Some(key) = unknown {

@@ -5,13 +5,18 @@ use std::path::{Path, PathBuf};
 use gatecheck_base::kind::ErrorKind;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokenizers::{Tokenizer, TruncationParams, TruncationStrategy};
 
 use crate::{
     batch::Encoded,
     config::ModelConfig,
+    token_types::TokenTypes,
     vocabulary::{VOCABULARY, tokenizer_json},
 };
+
+/// What transformers knows of a tokenizer beside `tokenizer.json`.
+const SETTINGS: &str = "tokenizer_config.json";
 
 /// Vocabularies of tokenizers that were saved without `tokenizer.json`.
 const OLDER: [&str; 6] =
@@ -28,12 +33,12 @@ pub enum TokenizerError {
         /// A file of an older tokenizer that is there instead.
         older: Option<&'static str>,
     },
-    /// `tokenizer.json` cannot be used.
+    /// `tokenizer.json` or `tokenizer_config.json` cannot be used.
     #[error("failed to read `{}`: {reason}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What the tokenizers library said.
+        /// What the reader said.
         reason: String,
     },
     /// The tokenizer knows more tokens than the model.
@@ -116,20 +121,24 @@ pub enum Truncation {
 pub struct TextEncoder {
     tokenizer: Tokenizer,
     max_length: usize,
-    token_types: bool,
+    token_types: TokenTypes,
 }
 
 impl TextEncoder {
     /// Reads `tokenizer.json`, or the `vocab.txt` of BERT's kin. The limit is the smallest of the model's
     /// positions, `model_max_length` of `tokenizer_config.json`, `max_seq_length` of
-    /// sentence-transformers, and `max_length`.
+    /// sentence-transformers, and `max_length`. `token_types` overrules what the folder says about them.
     pub fn open(
         folder: &Path,
         config: &ModelConfig,
         truncation: Truncation,
         max_length: Option<usize>,
+        token_types: Option<bool>,
     ) -> Result<Self, TokenizerError> {
-        let (mut tokenizer, path) = tokenizer(folder)?;
+        let settings = settings(folder)?;
+        let token_types = TokenTypes::decide(config, &settings, token_types)
+            .map_err(|reason| TokenizerError::Malformed { path: folder.join(SETTINGS), reason })?;
+        let (mut tokenizer, path) = tokenizer(folder, &settings)?;
         let malformed = |error: tokenizers::Error| TokenizerError::Malformed {
             path: path.clone(),
             reason: error.to_string(),
@@ -139,7 +148,7 @@ impl TextEncoder {
             return Err(TokenizerError::Vocabulary { tokens, rows: config.limits.vocabulary });
         }
         let limits =
-            [Some(config.limits.positions), model_max_length(folder), config.sentence_limit, max_length];
+            [Some(config.limits.positions), model_max_length(&settings), config.sentence_limit, max_length];
         let limit = limits.into_iter().flatten().min().unwrap_or(usize::MAX);
         let special = tokenizer.get_post_processor().map_or(0, |post| {
             use tokenizers::PostProcessor;
@@ -161,12 +170,17 @@ impl TextEncoder {
                 ..TruncationParams::default()
             }))
             .map_err(malformed)?;
-        Ok(Self { tokenizer, max_length: limit, token_types: config.limits.token_types > 1 })
+        Ok(Self { tokenizer, max_length: limit, token_types })
     }
 
     /// The limit in tokens.
     pub fn max_length(&self) -> usize {
         self.max_length
+    }
+
+    /// Whether the model is told the texts of a pair apart.
+    pub fn token_types(&self) -> &TokenTypes {
+        &self.token_types
     }
 
     /// Encodes texts or pairs, in order.
@@ -187,7 +201,7 @@ impl TextEncoder {
         if ids.is_empty() {
             return Err(TokenizerError::Encode { example, reason: "the text gives no token".to_owned() });
         }
-        if !self.token_types {
+        if !self.token_types.fed {
             type_ids.fill(0);
         }
         ids.shrink_to_fit();
@@ -197,11 +211,11 @@ impl TextEncoder {
 }
 
 /// The tokenizer as its file describes it, and the file.
-fn tokenizer(folder: &Path) -> Result<(Tokenizer, PathBuf), TokenizerError> {
+fn tokenizer(folder: &Path, settings: &Map<String, Value>) -> Result<(Tokenizer, PathBuf), TokenizerError> {
     let path = folder.join("tokenizer.json");
     let (read, path) = if path.is_file() {
         (Tokenizer::from_file(&path), path)
-    } else if let Some(json) = tokenizer_json(folder) {
+    } else if let Some(json) = tokenizer_json(folder, settings) {
         (Tokenizer::from_bytes(json.to_string()), folder.join(VOCABULARY))
     } else {
         let older = OLDER.into_iter().find(|name| folder.join(name).exists());
@@ -215,11 +229,21 @@ fn tokenizer(folder: &Path) -> Result<(Tokenizer, PathBuf), TokenizerError> {
     Ok((tokenizer, path))
 }
 
+/// `tokenizer_config.json`; empty where there is none.
+fn settings(folder: &Path) -> Result<Map<String, Value>, TokenizerError> {
+    let path = folder.join(SETTINGS);
+    let malformed = |reason: String| TokenizerError::Malformed { path: path.clone(), reason };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => serde_json::from_str(&text).map_err(|error| malformed(error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Map::new()),
+        Err(error) => Err(malformed(error.to_string())),
+    }
+}
+
 /// transformers writes 10^30 where a tokenizer has no limit of its own.
-fn model_max_length(folder: &Path) -> Option<usize> {
-    let text = std::fs::read_to_string(folder.join("tokenizer_config.json")).ok()?;
-    let json: serde_json::Value = serde_json::from_str(&text).ok()?;
-    json["model_max_length"]
+fn model_max_length(settings: &Map<String, Value>) -> Option<usize> {
+    settings
+        .get("model_max_length")?
         .as_u64()
         .filter(|limit| *limit > 0 && *limit < 1 << 30)
         .map(|limit| limit as usize)

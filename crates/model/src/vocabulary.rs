@@ -21,14 +21,13 @@ const SPECIAL: [(&str, &str); 5] = [
 /// Tokenizers that are BERT's under another name.
 const KIN: &[&str] = &["Bert", "DistilBert", "Electra", "MobileBert", "SqueezeBert", "LayoutLM", "ConvBert"];
 
-/// `tokenizer.json` as it would be. `None` where the folder has no `vocab.txt`, or asks for something
-/// that is not certain to come out the same: another class, other special tokens, tokens added later.
-pub(crate) fn tokenizer_json(folder: &Path) -> Option<Value> {
+/// `tokenizer.json` as it would be, with `settings` from `tokenizer_config.json`. `None` where the folder has no
+/// `vocab.txt`, or asks for something that is not certain to come out the same: another class, other special
+/// tokens, tokens added later.
+pub(crate) fn tokenizer_json(folder: &Path, settings: &Map<String, Value>) -> Option<Value> {
     let text = std::fs::read_to_string(folder.join(VOCABULARY)).ok()?;
-    let settings = settings(folder)?;
     let flag = |key: &str, default: bool| settings.get(key).map_or(Some(default), Value::as_bool);
-    if !is_plain(&settings) || !flag("do_basic_tokenize", true)? || folder.join("added_tokens.json").exists()
-    {
+    if !is_plain(settings) || !flag("do_basic_tokenize", true)? || folder.join("added_tokens.json").exists() {
         return None;
     }
     let strip_accents = settings.get("strip_accents").cloned().unwrap_or(Value::Null);
@@ -79,15 +78,6 @@ fn added_token((id, token): (usize, &str)) -> Value {
         "id": id, "content": token, "special": true, "normalized": false,
         "single_word": false, "lstrip": false, "rstrip": false,
     })
-}
-
-/// `tokenizer_config.json`; empty where there is none.
-fn settings(folder: &Path) -> Option<Map<String, Value>> {
-    match std::fs::read_to_string(folder.join("tokenizer_config.json")) {
-        Ok(text) => serde_json::from_str(&text).ok(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Map::new()),
-        Err(_) => None,
-    }
 }
 
 /// Whether the class is one of BERT's kin, its special tokens are the usual ones, and no tokens were

@@ -17,6 +17,8 @@ pub struct ModelEntry {
     /// What it is for, such as `zero-shot-classification`.
     #[serde(default)]
     pub task: String,
+    /// Whether it is told the texts of a pair apart, whatever its tokenizer's files say.
+    pub token_types: Option<bool>,
     /// How it is converted and judged.
     #[serde(default)]
     pub quantization: QuantizationEntry,

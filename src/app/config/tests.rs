@@ -162,6 +162,19 @@ fn impossible_values_are_errors() {
 }
 
 #[test]
+fn token_types_are_fed_or_not() {
+    let with = |line: &str| parsed(&format!("models: [{{ name: a, hf_name: b/c{line} }}]"));
+    let fed = |line: &str| with(line).unwrap().model("a").unwrap().token_types;
+    assert_eq!(["", ", token_types: true", ", token_types: false"].map(fed), [None, Some(true), Some(false)]);
+    for wrong in ["maybe", "1"] {
+        let error = with(&format!(", token_types: {wrong}")).unwrap_err().to_string();
+        assert!(error.contains("test.yaml") && error.contains("bool"), "{error}");
+    }
+    let (_, hint) = message("models: [{ name: a, hf_name: b/c, token_type: true }]");
+    assert_eq!(hint.as_deref(), Some("did you mean `token_types`?"));
+}
+
+#[test]
 fn impossible_questions_are_errors() {
     let with = |lines: &str| {
         message(&format!("datasets:\n  topics:\n    provider: local\n    name: y.csv\n    {lines}\n")).0

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gatecheck_data::dataset::Dataset;
-use gatecheck_judge::record::DatasetFacts;
+use gatecheck_judge::record::{DatasetFacts, TokenTypes};
 use gatecheck_model::tokenizer::TextEncoder;
 
 use super::{error::PlanError, original::Original, question::Question};
@@ -39,12 +39,14 @@ pub fn ask(
     }
     let question = Question::new(dataset, &original.config, original.folder(), texts)?;
     let truncation = question.truncation(texts.truncation);
-    let encoder = TextEncoder::open(original.folder(), &original.config, truncation, texts.max_length)?;
+    let Texts { max_length, token_types, .. } = *texts;
+    let encoder =
+        TextEncoder::open(original.folder(), &original.config, truncation, max_length, token_types)?;
     let inputs = question.inputs(dataset, &encoder, spool)?;
     Ok(Asked {
         gold: question.gold(dataset),
         reading: question.reading,
-        dataset: facts(dataset, question, &inputs, encoder.max_length(), batch_size),
+        dataset: facts(dataset, question, &inputs, &encoder, batch_size),
         inputs,
     })
 }
@@ -53,9 +55,10 @@ fn facts(
     dataset: &Dataset,
     question: Question,
     inputs: &Inputs,
-    max_length: usize,
+    encoder: &TextEncoder,
     batch_size: u32,
 ) -> DatasetFacts {
+    let token_types = token_types(encoder, question.reads_pairs(dataset));
     DatasetFacts {
         name: dataset.name.clone(),
         split: dataset.split.clone(),
@@ -65,11 +68,23 @@ fn facts(
         task: question.task,
         labels: question.labels,
         zero_shot: question.zero_shot,
+        token_types: Some(token_types),
         rows: inputs.len() as u64,
         dropped_without_label: dataset.dropped_without_label,
         truncated: inputs.truncated() as u64,
-        max_length: max_length as u32,
+        max_length: encoder.max_length() as u32,
         real_tokens: inputs.tokens().into_iter().map(u64::from).sum(),
         padded_tokens: inputs.padded_tokens(&inputs.batches(batch_size as usize)),
+    }
+}
+
+/// Types tell nothing where there are no pairs, so nobody decides otherwise there.
+fn token_types(encoder: &TextEncoder, has_pairs: bool) -> TokenTypes {
+    let decided = encoder.token_types();
+    let unlike = if has_pairs { decided.unlike() } else { Vec::new() };
+    TokenTypes {
+        fed: decided.fed,
+        rule: decided.rule.to_string(),
+        unlike: unlike.into_iter().map(str::to_owned).collect(),
     }
 }

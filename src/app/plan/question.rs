@@ -6,7 +6,8 @@ use std::path::Path;
 use gatecheck_data::dataset::{self, Dataset, Example, Gold};
 use gatecheck_judge::record::{LabelMeaning, LabelRule, Labels, Task, ZeroShot};
 use gatecheck_model::{
-    config::{ConfigError, Head, ModelConfig},
+    blueprint::head::Output,
+    config::{ConfigError, ModelConfig},
     tokenizer::{TextEncoder, TokenizerError, Truncation},
 };
 
@@ -44,15 +45,15 @@ impl Question {
         texts: &Texts,
     ) -> Result<Self, PlanError> {
         let folder = || folder.to_owned();
-        match (dataset.task, &config.head) {
-            (dataset::Task::Classification, Some(Head::Classification(_))) => {
+        match (dataset.task, config.head.as_ref().map(|head| head.output)) {
+            (dataset::Task::Classification, Some(Output::Logits)) => {
                 match zero_shot::asked(dataset, config, texts)? {
                     Some((reading, facts)) => Ok(Self::zero_shot(dataset, reading, facts)),
                     None => Self::classification(dataset, config, texts),
                 }
             }
             (dataset::Task::Classification, _) => Err(ConfigError::NoClassifier { folder: folder() }.into()),
-            (dataset::Task::Similarity, Some(Head::Embedding(_))) => Ok(Self {
+            (dataset::Task::Similarity, Some(Output::Embedding)) => Ok(Self {
                 task: Task::Similarity,
                 reading: Reading::Cosine,
                 labels: None,
@@ -98,6 +99,15 @@ impl Question {
             labels: Some(labels),
             zero_shot: Some(zero_shot),
             classes,
+        }
+    }
+
+    /// Whether the model reads two texts at once anywhere.
+    pub(super) fn reads_pairs(&self, dataset: &Dataset) -> bool {
+        match self.reading {
+            Reading::Logits => dataset.has_pairs(),
+            Reading::Candidates { .. } => true,
+            Reading::Cosine => false,
         }
     }
 

@@ -138,6 +138,9 @@ pub struct DatasetFacts {
     /// How candidate labels were put to the model; `None` unless that was done.
     #[serde(default)]
     pub zero_shot: Option<ZeroShot>,
+    /// Whether the model was told the texts of a pair apart; `None` in records of earlier builds.
+    #[serde(default)]
+    pub token_types: Option<TokenTypes>,
     /// Examples measured.
     pub rows: u64,
     /// Rows left out because they carry no gold label.
@@ -150,6 +153,18 @@ pub struct DatasetFacts {
     pub real_tokens: u64,
     /// Tokens in one pass when every batch is padded to its longest row.
     pub padded_tokens: u64,
+}
+
+/// Whether the model is told which text of a pair each token belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenTypes {
+    /// Whether it is told; otherwise it takes every token for one of the first text.
+    pub fed: bool,
+    /// What decided, in plain words, such as ``tokenizer class `BertTokenizer` ``.
+    pub rule: String,
+    /// Versions of transformers that would decide otherwise, where the dataset has pairs.
+    pub unlike: Vec<String>,
 }
 
 /// The classes that are scored, and what counts as which of them.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     analysis::{Analysis, ArmSummary, Comparison, Gains, Metric, analyse},
     gate::{GateResult, Judgement, Verdict, evaluate},
-    record::{DatasetFacts, Environment, Labels, ModelFacts, Policy, RunRecord, Task, ZeroShot},
+    record::{DatasetFacts, Environment, Labels, ModelFacts, Policy, RunRecord, Task, TokenTypes, ZeroShot},
 };
 
 /// The version of the report format that this build writes.
@@ -98,6 +98,8 @@ pub struct DatasetReport {
     pub labels: Option<Labels>,
     /// How candidate labels were put to the model; `null` unless that was done.
     pub zero_shot: Option<ZeroShot>,
+    /// Whether the model was told the texts of a pair apart; `null` in reports of earlier records.
+    pub token_types: Option<TokenTypes>,
     /// Examples measured.
     pub rows: u64,
     /// Rows left out because they carry no gold label.
@@ -180,7 +182,8 @@ fn model(facts: &ModelFacts) -> ModelReport {
 }
 
 fn dataset(facts: &DatasetFacts, truncated_share: f64) -> DatasetReport {
-    let DatasetFacts { name, split, source, revision, sha256, task, labels, zero_shot, .. } = facts.clone();
+    let DatasetFacts { name, split, source, revision, sha256, task, labels, zero_shot, token_types, .. } =
+        facts.clone();
     let DatasetFacts { rows, dropped_without_label, truncated, max_length, .. } = *facts;
     let DatasetFacts { real_tokens, padded_tokens, .. } = *facts;
     let padding = padded_tokens.saturating_sub(real_tokens) as f64;
@@ -194,6 +197,7 @@ fn dataset(facts: &DatasetFacts, truncated_share: f64) -> DatasetReport {
         task,
         labels,
         zero_shot,
+        token_types,
         rows,
         dropped_without_label,
         truncated,

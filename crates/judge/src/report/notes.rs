@@ -1,16 +1,17 @@
 //! What a reader must know before the numbers: how labels were brought together, how candidates were
-//! asked.
+//! asked, and whether a version of transformers would feed other token types.
 
 use gatecheck_base::text;
 
 use super::Report;
-use crate::record::{LabelMeaning, LabelRule, Labels, ZeroShot};
+use crate::record::{LabelMeaning, LabelRule, Labels, TokenTypes, ZeroShot};
 
 /// One sentence per matter; foreign text in it is not escaped.
 pub(super) fn notes(report: &Report) -> Vec<String> {
     let labels = report.dataset.labels.as_ref().and_then(fold);
     let zero_shot = report.dataset.zero_shot.as_ref().map(zero_shot);
-    labels.into_iter().chain(zero_shot).collect()
+    let token_types = report.dataset.token_types.as_ref().and_then(token_types);
+    labels.into_iter().chain(zero_shot).chain(token_types).collect()
 }
 
 fn fold(labels: &Labels) -> Option<String> {
@@ -53,6 +54,12 @@ fn zero_shot(zero_shot: &ZeroShot) -> String {
     format!("zero-shot: \u{201c}{hypothesis_template}\u{201d} with {candidates}, scored {scored}")
 }
 
+fn token_types(TokenTypes { fed, rule, unlike }: &TokenTypes) -> Option<String> {
+    let (are, would) = if *fed { ("", "would not") } else { ("no ", "would") };
+    let others = unlike.join(" and ");
+    (!unlike.is_empty()).then(|| format!("{are}token types are fed ({rule}); {others} {would} feed them"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +80,24 @@ mod tests {
         let expected = "the dataset tells two relations, the model three; the class with the largest logit counts \
                         so: `neutral` and `contradiction` as `not_entailment`";
         assert_eq!(of(&fixture::folded()), [expected]);
+    }
+
+    #[test]
+    fn other_token_types_are_told() {
+        let mut record = fixture::record();
+        let mut with = |fed, rule: &str, unlike: &[&str]| {
+            let unlike = unlike.iter().copied().map(str::to_owned).collect();
+            record.dataset.token_types = Some(TokenTypes { fed, rule: rule.to_owned(), unlike });
+            of(&record)
+        };
+        assert!(with(true, "tokenizer class `BertTokenizer`", &[]).is_empty());
+        let expected =
+            "no token types are fed (tokenizer class `AlbertTokenizer`); transformers 4 would feed them";
+        assert_eq!(with(false, "tokenizer class `AlbertTokenizer`", &["transformers 4"]), [expected]);
+        let expected = "token types are fed (`token_types` of the configuration); transformers 5 and \
+                        transformers 4 would not feed them";
+        let both = ["transformers 5", "transformers 4"];
+        assert_eq!(with(true, "`token_types` of the configuration", &both), [expected]);
     }
 
     #[test]

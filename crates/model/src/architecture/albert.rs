@@ -3,11 +3,15 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, bert::Keys, check_sizes, rename};
+use super::{bert::Keys, family::Architecture, rename::rename, sizes::check_sizes};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    post_norm::{LayerNames, Projection},
+    blueprint::{
+        Blueprint, Graph,
+        post_norm::{LayerNames, Projection},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static ALBERT: Architecture = Architecture {
@@ -18,6 +22,7 @@ pub(super) static ALBERT: Architecture = Architecture {
         rename(raw, "albert", &parts, &["predictions.", "sop_classifier."])
     },
     heads: &["albert.pooler.", "classifier."],
+    default_labels: 2,
 };
 
 #[derive(Deserialize)]

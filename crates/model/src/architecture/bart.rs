@@ -4,13 +4,21 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Architecture, Blueprint, Canonical, Json, Limits, check_sizes, rename};
+use super::{
+    family::{Architecture, Canonical},
+    rename::rename,
+    sizes::check_sizes,
+};
 use crate::{
     activation::Activation,
-    bart::{Bart, CrossNames},
-    config::{ConfigError, Graph},
-    head::{Classifier, Dense, Pick},
-    post_norm::{Embeddings, LayerNames, PostNorm},
+    blueprint::{
+        Blueprint, Graph, Limits,
+        bart::{Bart, CrossNames},
+        head::{Dense, Head, Pick},
+        post_norm::{Embeddings, LayerNames, PostNorm},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static BART: Architecture = Architecture {
@@ -29,6 +37,7 @@ pub(super) static BART: Architecture = Architecture {
         rename(raw, "model", &["shared.", "encoder.", "decoder."], &["lm_head.", "final_logits_bias"])
     },
     heads: &["classification_head."],
+    default_labels: 3,
 };
 
 /// What transformers adds to every layer norm's variance here; no key changes it.
@@ -165,7 +174,7 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
             positions: keys.max_position_embeddings,
             token_types: 1,
         },
-        classifier: Classifier { pick: Pick::Last(eos), layers },
+        classifier: Head::classifier(Pick::LastOf(eos), layers),
         graph: Graph::Bart(Bart { encoder, decoder: Box::new(decoder), cross, start }),
     })
 }

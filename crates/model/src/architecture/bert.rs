@@ -3,12 +3,16 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, Limits, check_sizes, rename};
+use super::{family::Architecture, rename::rename, sizes::check_sizes};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    head::{Classifier, Dense},
-    post_norm::{Embeddings, LayerNames, PostNorm},
+    blueprint::{
+        Blueprint, Graph, Limits,
+        head::{Dense, Head},
+        post_norm::{Embeddings, LayerNames, PostNorm},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static BERT: Architecture = Architecture {
@@ -16,6 +20,7 @@ pub(super) static BERT: Architecture = Architecture {
     read,
     rename: |raw| rename(raw, "bert", &["embeddings.", "encoder.", "pooler."], &["cls."]),
     heads: &["bert.pooler.", "classifier."],
+    default_labels: 2,
 };
 
 /// The keys that BERT shares with its kin.
@@ -102,15 +107,15 @@ impl Keys {
     }
 
     /// Where BERT has its head: the pooler, then the classifier.
-    pub(super) fn pooled(&self, pooler: String, labels: usize) -> Classifier {
+    pub(super) fn pooled(&self, pooler: String, labels: usize) -> Head {
         let pooler = Dense::new(pooler, self.hidden_size, self.hidden_size).then(Activation::Tanh);
-        Classifier::on_first(pooler, "classifier", labels)
+        Head::on_first(pooler, "classifier", labels)
     }
 
     /// Where RoBERTa has its head: two layers of its own.
-    pub(super) fn two_layers(&self, activation: Activation, labels: usize) -> Classifier {
+    pub(super) fn two_layers(&self, activation: Activation, labels: usize) -> Head {
         let dense = Dense::new("classifier.dense", self.hidden_size, self.hidden_size).then(activation);
-        Classifier::on_first(dense, "classifier.out_proj", labels)
+        Head::on_first(dense, "classifier.out_proj", labels)
     }
 }
 

@@ -5,13 +5,17 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Architecture, Blueprint, Json, Limits, check_sizes, rename};
+use super::{family::Architecture, rename::rename, sizes::check_sizes};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    deberta_v2::{Convolution, DebertaV2, Distances, Projections, Relative},
-    head::{Classifier, Dense},
-    post_norm::{Embeddings, LayerNames, PostNorm, Projection},
+    blueprint::{
+        Blueprint, Graph, Limits,
+        deberta_v2::{Convolution, DebertaV2, Distances, Projections, Relative},
+        head::{Dense, Head},
+        post_norm::{Embeddings, LayerNames, PostNorm, Projection},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static DEBERTA_V2: Architecture = Architecture {
@@ -23,6 +27,7 @@ pub(super) static DEBERTA_V2: Architecture = Architecture {
     },
     // Positions that only the masked-language head of v3 saw are in its checkpoints all the same.
     heads: &["pooler.", "classifier.", "deberta.embeddings.position_embeddings."],
+    default_labels: 2,
 };
 
 /// No weights tell how long rows may be where positions are relative.
@@ -107,7 +112,7 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
     Ok(Blueprint {
         hidden_size: hidden,
         limits,
-        classifier: Classifier::on_first(pooler, "classifier", labels),
+        classifier: Head::on_first(pooler, "classifier", labels),
         graph: Graph::DebertaV2(DebertaV2 {
             encoder: keys.encoder(),
             scale: 1.0 / ((hidden / keys.num_attention_heads * terms) as f32).sqrt(),

@@ -4,12 +4,16 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, bert::Keys, check_sizes, rename};
+use super::{bert::Keys, family::Architecture, rename::rename, sizes::check_sizes};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    head::{Classifier, Dense},
-    post_norm::LayerNames,
+    blueprint::{
+        Blueprint, Graph,
+        head::{Dense, Head},
+        post_norm::LayerNames,
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static DISTILBERT: Architecture = Architecture {
@@ -17,6 +21,7 @@ pub(super) static DISTILBERT: Architecture = Architecture {
     read,
     rename: |raw| rename(raw, "distilbert", &["embeddings.", "transformer."], &["vocab_"]),
     heads: &["pre_classifier.", "classifier."],
+    default_labels: 2,
 };
 
 #[derive(Deserialize)]
@@ -64,7 +69,7 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
     Ok(Blueprint {
         hidden_size: own.dim,
         limits: keys.limits(),
-        classifier: Classifier::on_first(pre, "classifier", labels),
+        classifier: Head::on_first(pre, "classifier", labels),
         graph: Graph::PostNorm(encoder),
     })
 }

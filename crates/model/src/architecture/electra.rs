@@ -3,11 +3,12 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, bert::Keys, rename};
+use super::{bert::Keys, family::Architecture, rename::rename};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    post_norm::Projection,
+    blueprint::{Blueprint, Graph, post_norm::Projection},
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static ELECTRA: Architecture = Architecture {
@@ -18,6 +19,7 @@ pub(super) static ELECTRA: Architecture = Architecture {
         rename(raw, "electra", &parts, &["discriminator_predictions.", "generator_"])
     },
     heads: &["classifier."],
+    default_labels: 2,
 };
 
 #[derive(Deserialize)]

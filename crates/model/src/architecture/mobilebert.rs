@@ -3,12 +3,16 @@
 
 use serde::Deserialize;
 
-use super::{Architecture, Blueprint, Json, Limits, check_sizes, rename};
+use super::{family::Architecture, rename::rename, sizes::check_sizes};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    head::{Classifier, Dense, NormName, Pick},
-    mobilebert::{Embeddings, Layer, MobileBert, Sight},
+    blueprint::{
+        Blueprint, Graph, Limits,
+        head::{Dense, Head, NormName, Pick},
+        mobilebert::{Embeddings, Layer, MobileBert, Sight},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static MOBILEBERT: Architecture = Architecture {
@@ -16,6 +20,7 @@ pub(super) static MOBILEBERT: Architecture = Architecture {
     read,
     rename: |raw| rename(raw, "mobilebert", &["embeddings.", "encoder.", "pooler."], &["cls."]),
     heads: &["mobilebert.pooler.", "classifier."],
+    default_labels: 2,
 };
 
 /// Added to the variance where `MobileBertEmbeddings` and `MobileBertOutput` leave it to PyTorch.
@@ -103,7 +108,7 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
     Ok(Blueprint {
         hidden_size: keys.hidden_size,
         limits,
-        classifier: Classifier { pick: Pick::First, layers: head },
+        classifier: Head::classifier(Pick::First, head),
         graph: Graph::MobileBert(encoder),
     })
 }

@@ -4,12 +4,16 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Architecture, Blueprint, Json, Limits, check_sizes, rename};
+use super::{family::Architecture, rename::rename, sizes::check_sizes};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    head::{Classifier, Dense, NormName, Pick},
-    modernbert::{Layer, ModernBert},
+    blueprint::{
+        Blueprint, Graph, Limits,
+        head::{Dense, Head, NormName, Pick},
+        modernbert::{Layer, ModernBert},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static MODERNBERT: Architecture = Architecture {
@@ -17,6 +21,7 @@ pub(super) static MODERNBERT: Architecture = Architecture {
     read,
     rename: |raw| rename(raw, "model", &["embeddings.", "layers.", "final_norm."], &["decoder."]),
     heads: &["head.", "classifier."],
+    default_labels: 2,
 };
 
 #[derive(Deserialize)]
@@ -98,7 +103,7 @@ impl Keys {
         if !(hidden / heads).is_multiple_of(2) {
             return Err(ConfigError::Inconsistent(format!(
                 "`hidden_size` {hidden} and `num_attention_heads` {heads} make heads of an odd size, which \
-                 rotary positions cannot turn"
+                 rotary positions cannot rotate"
             )));
         }
         config.require("head_dim", hidden / heads, "what the heads share of `hidden_size`")?;
@@ -133,8 +138,8 @@ impl Keys {
                 feed_forward_norm: self.norm(&format!("{path}.mlp_norm")),
                 gated: dense("mlp.Wi", hidden, 2 * wide, self.mlp_bias),
                 output: dense("mlp.Wo", wide, hidden, self.mlp_bias),
-                reach: (!global).then_some(self.local_attention / 2),
-                theta: if global { everywhere } else { nearby },
+                window: (!global).then_some(self.local_attention / 2),
+                rope_theta: if global { everywhere } else { nearby },
             })
         };
         (0..count).map(layer).collect()
@@ -155,7 +160,7 @@ impl Keys {
         }
     }
 
-    fn classifier(&self, labels: usize) -> Result<Classifier, ConfigError> {
+    fn classifier(&self, labels: usize) -> Result<Head, ConfigError> {
         let pick = match self.classifier_pooling.as_str() {
             "cls" => Pick::First,
             "mean" => Pick::Mean,
@@ -167,7 +172,7 @@ impl Keys {
         let dense = Dense { bias: self.classifier_bias, norm: Some(self.norm("head.norm")), ..dense };
         let layers =
             vec![dense.then(self.classifier_activation), Dense::new("classifier", self.hidden_size, labels)];
-        Ok(Classifier { pick, layers })
+        Ok(Head::classifier(pick, layers))
     }
 }
 

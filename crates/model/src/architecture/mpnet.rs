@@ -1,11 +1,15 @@
 //! MPNet (<https://arxiv.org/abs/2004.09297>): BERT without token types, with biases by relative position.
 //! Keys and defaults are those of `configuration_mpnet.py` of transformers.
 
-use super::{Architecture, Blueprint, Json, bert::Keys, rename, roberta::positions_after};
+use super::{bert::Keys, family::Architecture, rename::rename, roberta::positions_after};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
-    post_norm::{LayerNames, RelativeBias},
+    blueprint::{
+        Blueprint, Graph,
+        post_norm::{LayerNames, RelativeBias},
+    },
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static MPNET: Architecture = Architecture {
@@ -13,6 +17,7 @@ pub(super) static MPNET: Architecture = Architecture {
     read,
     rename: |raw| rename(raw, "mpnet", &["embeddings.", "encoder.", "pooler."], &["lm_head."]),
     heads: &["mpnet.pooler.", "classifier."],
+    default_labels: 2,
 };
 
 /// Buckets of distances. transformers computes them for 32 whatever `relative_attention_num_buckets` says,

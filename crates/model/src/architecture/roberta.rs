@@ -2,10 +2,16 @@
 //! counted from behind the padding id, and another head. Keys and defaults are those of
 //! `configuration_roberta.py` of transformers.
 
-use super::{Architecture, Blueprint, Canonical, Json, bert::Keys, rename};
+use super::{
+    bert::Keys,
+    family::{Architecture, Canonical},
+    rename::rename,
+};
 use crate::{
     activation::Activation,
-    config::{ConfigError, Graph},
+    blueprint::{Blueprint, Graph},
+    error::ConfigError,
+    json::Json,
 };
 
 pub(super) static ROBERTA: Architecture = Architecture {
@@ -13,6 +19,7 @@ pub(super) static ROBERTA: Architecture = Architecture {
     read: |config, labels| read(config, labels, 50265),
     rename: names,
     heads: HEADS,
+    default_labels: 2,
 };
 
 pub(super) static XLM_ROBERTA: Architecture = Architecture {
@@ -20,6 +27,7 @@ pub(super) static XLM_ROBERTA: Architecture = Architecture {
     read: |config, labels| read(config, labels, 30522),
     rename: names,
     heads: HEADS,
+    default_labels: 2,
 };
 
 pub(super) static CAMEMBERT: Architecture = Architecture {
@@ -27,6 +35,7 @@ pub(super) static CAMEMBERT: Architecture = Architecture {
     read: |config, labels| read(config, labels, 30522),
     rename: names,
     heads: HEADS,
+    default_labels: 2,
 };
 
 // Checkpoints of older versions of transformers hold a pooler that their head never used.

@@ -1,12 +1,17 @@
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    deberta_v2::{DebertaV2, Distances, Projections},
-    head::Pick,
-    post_norm::PostNorm,
+    blueprint::{
+        Blueprint, Graph,
+        deberta_v2::{DebertaV2, Distances, Projections},
+        head::Pick,
+        modernbert::ModernBert,
+        post_norm::PostNorm,
+    },
+    json::Json,
 };
 
 fn blueprint(value: &Value) -> Result<Blueprint, ConfigError> {
@@ -20,7 +25,7 @@ fn every_architecture_has_a_name_of_its_own_and_defaults() {
         assert!(ALL[..index].iter().all(|other| other != architecture), "{}", architecture.name());
         let found = blueprint(&json!({"model_type": architecture.name()})).unwrap();
         assert!(found.hidden_size > 0 && found.limits.positions > 100, "{}", architecture.name());
-        assert_eq!(found.classifier.layers.last().unwrap().outputs, 3, "{}", architecture.name());
+        assert_eq!(found.classifier.layers().last().unwrap().outputs, 3, "{}", architecture.name());
     }
 }
 
@@ -108,7 +113,7 @@ fn halves_of_bart_differ() {
     };
     let sizes = |half: &PostNorm| (half.layers.len(), half.heads, half.intermediate_size);
     assert_eq!((sizes(&graph.encoder), sizes(&graph.decoder)), ((2, 3, 7), (4, 2, 9)));
-    assert_eq!((graph.cross.len(), graph.start, classifier.pick), (4, 6, Pick::Last(5)));
+    assert_eq!((graph.cross.len(), graph.start, classifier.picks), (4, 6, vec![Pick::LastOf(5)]));
     assert_eq!((graph.encoder.embeddings.scale, limits.positions), (12.0f32.sqrt(), 1024));
     assert_eq!(graph.encoder.embeddings.positions.as_ref().unwrap().1, 1026);
 }
@@ -153,7 +158,7 @@ fn deberta(entries: Value) -> Result<DebertaV2, String> {
     }
 }
 
-fn modernbert(keys: Value) -> Result<crate::modernbert::ModernBert, ConfigError> {
+fn modernbert(keys: Value) -> Result<ModernBert, ConfigError> {
     let mut config = json!({"model_type": "modernbert", "num_hidden_layers": 4, "local_attention": 129});
     config.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
     match blueprint(&config)?.graph {
@@ -218,7 +223,7 @@ fn what_deberta_has_no_graph_for() {
 fn layers_of_modernbert_in_the_words_of_both_versions() {
     let seen = |keys: Value| {
         let layers = modernbert(keys).unwrap().layers.into_iter();
-        layers.map(|layer| (layer.reach, layer.theta)).collect::<Vec<_>>()
+        layers.map(|layer| (layer.window, layer.rope_theta)).collect::<Vec<_>>()
     };
     let (near, far) = ((Some(64), 10_000.0), (None, 160_000.0));
     assert_eq!(seen(json!({})), [far, near, near, far]);
@@ -279,6 +284,6 @@ fn what_mobilebert_does_not_do_is_refused() {
         assert!(error.starts_with(words), "{error}");
     }
     let plain = with(json!({"classifier_activation": false})).unwrap();
-    assert_eq!(plain.classifier.layers.len(), 1);
+    assert_eq!(plain.classifier.layers().count(), 1);
     with(json!({"true_hidden_size": 128, "use_bottleneck_attention": true})).unwrap();
 }

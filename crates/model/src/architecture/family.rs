@@ -1,0 +1,61 @@
+//! What sets one architecture apart from the others.
+
+use crate::{blueprint::Blueprint, error::ConfigError, json::Json};
+
+/// A family of encoders with one graph.
+#[derive(Debug)]
+pub struct Architecture {
+    pub(super) name: &'static str,
+    pub(super) read: fn(&Json<'_>, usize) -> Result<Blueprint, ConfigError>,
+    pub(super) rename: fn(&str) -> Canonical,
+    /// Starts of canonical names that belong to heads: what the head in use has not taken is left.
+    pub(super) heads: &'static [&'static str],
+    /// How many classes transformers assumes where `config.json` tells neither names nor number.
+    pub(super) default_labels: u64,
+}
+
+impl PartialEq for Architecture {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// What a tensor of a checkpoint is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Canonical {
+    /// A tensor of the model, by the name that the transformers model with its head gives it, such as
+    /// `bert.encoder.layer.0.output.dense.weight`.
+    Tensor(String),
+    /// The tensor of this name once more, as of a table that two parts of the model share. Where it is the
+    /// only one, it is that tensor.
+    Copy(String),
+    /// Not part of the model, for this reason.
+    Ignored(&'static str),
+}
+
+impl Architecture {
+    /// The `model_type`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Tells what the tensor `raw` of a checkpoint is.
+    pub fn canonical(&self, raw: &str) -> Canonical {
+        (self.rename)(raw)
+    }
+
+    /// Starts of the names of heads that may lie unused in a checkpoint.
+    pub fn heads(&self) -> &'static [&'static str] {
+        self.heads
+    }
+
+    /// How many classes transformers assumes where `config.json` tells neither names nor number.
+    pub(crate) fn default_labels(&self) -> u64 {
+        self.default_labels
+    }
+
+    /// The blueprint of a configuration, with a head for so many classes.
+    pub(crate) fn read(&self, config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
+        (self.read)(config, labels)
+    }
+}
