@@ -95,10 +95,10 @@ impl Inputs {
         Ok(batch)
     }
 
-    /// The first row of an example.
-    pub fn first_row(&self, example: usize) -> Result<Batch, FileError> {
+    /// The first so many rows of an example.
+    pub fn rows(&self, example: usize, count: usize) -> Result<Batch, FileError> {
         let mut batch = Batch::default();
-        self.read(example * self.rows_each, 1, &mut batch)?;
+        self.read(example * self.rows_each, count.min(self.rows_each), &mut batch)?;
         Ok(batch)
     }
 
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(batch.lengths, [5, 1, 3, 1]);
         assert_eq!(batch.ids, [5, 5, 5, 5, 5, 1, 3, 3, 3, 1]);
         assert_eq!(batch.type_ids, [0, 1, 2, 3, 4, 0, 0, 1, 2, 0]);
-        assert_eq!(inputs.first_row(1).unwrap().ids, [4; 4]);
+        assert_eq!(inputs.rows(1, 1).unwrap().ids, [4; 4]);
         assert!(inputs.batch(&[]).unwrap().ids.is_empty());
     }
 }

@@ -13,3 +13,4 @@ pub mod metrics;
 pub mod record;
 pub mod report;
 pub mod stats;
+pub mod task;

@@ -16,10 +16,9 @@ use super::{
     clock::unix_seconds,
     log::{Log, Stop},
     progress::ArmProgress,
-    reading::read,
 };
 use crate::{
-    app::cell::{ArmPlan, Cell, Reading},
+    app::cell::{ArmPlan, Cell},
     app::event::Event,
 };
 
@@ -197,11 +196,11 @@ impl<'a> Arm<'a> {
 
     fn score(&self, examples: &[usize], answer: &Answer, block: &mut Block) {
         let mut rows = answer.values.chunks_exact(answer.width);
-        let mut outputs = vec![0.0; self.cell.output_width()];
+        let mut outputs = vec![0.0; self.cell.outputs.width];
         for example in examples {
             let count = self.cell.inputs.rows_each();
             let rows: Vec<&[f32]> = rows.by_ref().take(count).collect();
-            if rows.len() == count && read(self.cell.reading, &rows, &mut outputs) {
+            if rows.len() == count && self.cell.outputs.read(&rows, &mut outputs) {
                 block.scored.push(*example as u32);
                 block.outputs.extend_from_slice(&outputs);
             }
@@ -225,10 +224,7 @@ impl<'a> Arm<'a> {
             return Ok(None);
         }
         let rows = batch.rows();
-        let wanted = match self.cell.reading {
-            Reading::Logits | Reading::Candidates { .. } => Some(self.cell.model.labels.len()),
-            Reading::Cosine => None,
-        };
+        let wanted = self.cell.outputs.row_width;
         let error = match self.request(&Request::Encode { phase: phase.to_owned(), batch }) {
             Ok(Response::Encoded { ns, width, values }) => {
                 let width = width as usize;

@@ -1,7 +1,7 @@
 //! The record of a cell before anything is measured.
 
 use gatecheck_backend::measure::machine::{cores, load};
-use gatecheck_judge::record::{ArmRecord, RunRecord, SCHEMA_VERSION, Task};
+use gatecheck_judge::record::{ArmRecord, RunRecord, SCHEMA_VERSION};
 
 use super::clock::unix_seconds;
 use crate::app::cell::{ArmPlan, Cell};
@@ -20,7 +20,7 @@ pub fn begin(cell: &Cell) -> RunRecord {
         policy: cell.policy.clone(),
         gold: cell.gold.clone(),
         tokens: cell.inputs.tokens(),
-        arms: cell.arms.iter().map(|plan| arm(plan, cell.output_width())).collect(),
+        arms: cell.arms.iter().map(|plan| arm(plan, cell.outputs.width)).collect(),
         warnings: warnings(cell),
         interrupted: true,
     }
@@ -48,11 +48,7 @@ fn arm(plan: &ArmPlan, width: usize) -> ArmRecord {
 
 fn warnings(cell: &Cell) -> Vec<String> {
     let mut warnings: Vec<String> = busy().into_iter().collect();
-    let fewest = match cell.dataset.task {
-        Task::Classification => 100,
-        Task::Similarity => 50,
-    };
-    if cell.inputs.len() < fewest {
+    if cell.inputs.len() < cell.dataset.task.fewest_examples() {
         warnings.push(format!("{} examples say little about quality", cell.inputs.len()));
     }
     warnings

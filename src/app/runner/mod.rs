@@ -6,7 +6,6 @@ mod begin;
 mod clock;
 mod log;
 mod progress;
-mod reading;
 mod schedule;
 mod warm_up;
 

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{DatasetError, DatasetSpec, Gold, Task, cell::Cell, manifest::LabelNames};
+use gatecheck_judge::task::Task;
+
+use super::{DatasetError, DatasetSpec, Gold, cell::Cell, manifest::LabelNames};
 
 /// A label, and the first row that has it.
 #[derive(Debug)]
@@ -56,15 +58,18 @@ pub(super) fn resolve(spec: &DatasetSpec, labels: Labels) -> Result<Labelled, Da
         return Err(DatasetError::Unlabelled { name: spec.name.clone(), split: spec.split.clone(), dropped });
     }
     let task = spec.task.unwrap_or_else(|| infer_task(spec, &different));
-    let names = match (task, &spec.labels) {
-        (Task::Similarity, _) => LabelNames::Unknown,
-        (Task::Classification, LabelNames::Unknown) => infer_names(&different),
-        (Task::Classification, given) => given.clone(),
+    let names = match &spec.labels {
+        _ if !task.has_classes() => LabelNames::Unknown,
+        LabelNames::Unknown => infer_names(&different),
+        given => given.clone(),
     };
     let list = names.names();
-    let golds = different.iter().map(|row| match task {
-        Task::Similarity => Ok(Gold::Score(score(row)?)),
-        Task::Classification => Ok(Gold::Label(class(row, &names, &list)?)),
+    let golds = different.iter().map(|row| {
+        Ok(if task.has_classes() {
+            Gold::Label(class(row, &names, &list)?)
+        } else {
+            Gold::Score(score(row)?)
+        })
     });
     let golds = golds.collect::<Result<Vec<_>, DatasetError>>()?;
     let golds = rows.into_iter().map(|position| golds[position as usize]).collect();

@@ -6,7 +6,9 @@ use std::{
 use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
 
 use super::*;
-use crate::dataset::{Example, Gold, Task, manifest::LabelNames};
+use gatecheck_judge::task::Task;
+
+use crate::dataset::{Example, Gold, manifest::LabelNames};
 
 fn spec() -> DatasetSpec {
     let names = ["entailment", "neutral", "contradiction"];

@@ -20,15 +20,6 @@ mod table;
 
 pub use self::{error::DatasetError, load::load, manifest::DatasetSpec, sample::limit, split::Dataset};
 
-/// What is scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Task {
-    /// One of several classes.
-    Classification,
-    /// The likeness of two texts, against a gold score.
-    Similarity,
-}
-
 /// One row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {

@@ -13,7 +13,9 @@ pub fn limit(dataset: &mut Dataset, count: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{DatasetError, Example, Gold, Task};
+    use gatecheck_judge::task::Task;
+
+    use crate::dataset::{DatasetError, Example, Gold};
 
     fn dataset() -> Dataset {
         let example = |i| Example { text: format!("{i}"), pair: None, gold: Gold::Label(0) };

@@ -1,6 +1,8 @@
 //! A labelled split: what is right for each row, and the way to its texts.
 
-use super::{DatasetError, Example, Gold, Task, source::Source};
+use gatecheck_judge::task::{Metric, Task};
+
+use super::{DatasetError, Example, Gold, source::Source};
 
 /// A labelled split in the order of its files. Labels are in memory, texts are not.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,8 +17,10 @@ pub struct Dataset {
     pub revision: Option<String>,
     /// SHA-256 of the file; of several files, of their checksums one after the other.
     pub sha256: String,
-    /// What is scored.
+    /// What is asked.
     pub task: Task,
+    /// The metrics asked for, the first of which is judged; empty for those of the task.
+    pub metrics: Vec<Metric>,
     /// The right answers of the rows that have one.
     pub golds: Vec<Gold>,
     /// Class names, in the order that [`Gold::Label`] counts; empty for scores.
@@ -48,6 +52,7 @@ impl Dataset {
             revision: None,
             sha256: String::new(),
             task,
+            metrics: Vec::new(),
             golds,
             label_names,
             dropped_without_label: 0,

@@ -8,7 +8,8 @@
 //! - 1: first version.
 //! - 2: `dataset.labels` and `dataset.zero_shot`; a record without them reads as one whose labels met
 //!   by name.
-//! - 3: the columns lie in a file of their own; environment, device, execution and memory belong to a
+//! - 3: `dataset.metrics` and `dataset.token_types`; `dataset.task` tells `zero-shot` apart, which was a
+//!   `classification` before; the columns lie in a file of their own; environment, device, execution and memory belong to a
 //!   session of an arm, and a call names its session. Older records read as one session per arm.
 
 mod arm;
@@ -18,6 +19,8 @@ mod older;
 mod session;
 
 use serde::{Deserialize, Serialize};
+
+use crate::task::{Metric, Task};
 
 pub use self::{
     arm::{ArmRecord, Call, Failure, Quantization, Role},
@@ -69,6 +72,21 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// What is asked. Before version 3 a zero-shot question was written as a classification.
+    pub fn task(&self) -> Task {
+        if self.dataset.zero_shot.is_some() { Task::ZeroShot } else { self.dataset.task }
+    }
+
+    /// The quality metrics that are shown, the first of which is judged.
+    pub fn metrics(&self) -> &[Metric] {
+        if self.dataset.metrics.is_empty() { self.task().metrics() } else { &self.dataset.metrics }
+    }
+
+    /// The metric that is judged.
+    pub fn judged_metric(&self) -> Metric {
+        self.dataset.metrics.first().copied().unwrap_or_else(|| self.task().judged())
+    }
+
     /// Names of the classes that are scored.
     pub fn label_names(&self) -> &[String] {
         self.dataset.labels.as_ref().map_or(&self.model.labels, |labels| &labels.names)
@@ -106,16 +124,6 @@ pub struct ModelFacts {
     pub labels: Vec<String>,
 }
 
-/// What is scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Task {
-    /// One of several classes; outputs are logits, one per class of the model or per candidate label.
-    Classification,
-    /// Cosine of two sentence embeddings against a gold score; output is one number.
-    Similarity,
-}
-
 /// Which rows were measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,8 +138,11 @@ pub struct DatasetFacts {
     pub revision: Option<String>,
     /// SHA-256 of the file.
     pub sha256: String,
-    /// What is scored.
+    /// What is asked; see [`RunRecord::task`].
     pub task: Task,
+    /// The quality metrics asked for, the first of which is judged; empty for those of the task.
+    #[serde(default)]
+    pub metrics: Vec<Metric>,
     /// The classes that are scored; `None` for similarity.
     #[serde(default)]
     pub labels: Option<Labels>,
