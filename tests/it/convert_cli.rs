@@ -104,7 +104,10 @@ fn the_baseline_alone_changes_nothing() {
 fn run_converts_and_measures_three_arms() {
     let place = Place::with_model();
     measured(&place, &format!("{REAL} --arms candle,mlx,mlx-q8"));
-    assert_eq!(place.files("out"), ["junit.xml", "record.json", "report.csv", "report.json", "report.md"]);
+    assert_eq!(
+        place.files("out"),
+        ["junit.xml", "record.json", "record.safetensors", "report.csv", "report.json", "report.md"]
+    );
     let report = place.report();
     let arms = report["arms"].as_array().unwrap();
     assert_eq!(arms.iter().map(|arm| &arm["backend"]).collect::<Vec<_>>(), ["candle", "mlx", "mlx"]);
