@@ -4,10 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use gatecheck_base::text::megabytes;
-use gatecheck_data::{
-    dataset::Task,
-    hub::{Hub, HubSettings},
-};
+use gatecheck_data::hub::{Hub, HubSettings};
 use gatecheck_model::{config::ModelConfig, convert::Artefact};
 use serde::Serialize;
 
@@ -67,7 +64,7 @@ pub struct DatasetLine {
     /// Its configuration on the Hub.
     pub subset: Option<String>,
     /// What is asked, where that is known.
-    pub task: Option<&'static str>,
+    pub task: Option<String>,
     /// Text, pair and label, where they are named.
     pub columns: Vec<String>,
     /// Class names in the order of the numbers in the files.
@@ -176,10 +173,7 @@ fn dataset_line(name: &str, place: &Place, dataset: &DatasetEntry, hub: &Hub) ->
         let path = files.first()?.clone();
         Some(Stored { name: split.clone(), path, size_mb: megabytes(sizes?.iter().sum()) })
     };
-    let task = dataset.task.map(|task| task.name()).or_else(|| match dataset.task()? {
-        Task::Classification => Some("text-classification"),
-        Task::Similarity => Some("sentence-similarity"),
-    });
+    let task = dataset.task.clone().or_else(|| Some(dataset.task()?.word().to_owned()));
     DatasetLine {
         name: name.to_owned(),
         provider: match dataset.provider {

@@ -3,26 +3,13 @@
 use std::time::Duration;
 
 use gatecheck_backend::worker::protocol::WorkerSpec;
-use gatecheck_judge::record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings};
+use gatecheck_judge::{
+    record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings},
+    task::Outputs,
+};
 use gatecheck_model::batch::Encoded;
 
 use super::inputs::Inputs;
-
-/// How what the model gives for the rows of an example becomes the outputs of that example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
-    /// One row of logits, as it is.
-    Logits,
-    /// Two embeddings: the cosine of their angle.
-    Cosine,
-    /// A row of logits per candidate label: one number per candidate.
-    Candidates {
-        /// The class that speaks for a candidate: its logit is the output,
-        entailment: usize,
-        /// less the logit of this class, where candidates are scored one by one.
-        against: Option<usize>,
-    },
-}
 
 /// One arm, ready to start.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,8 +58,8 @@ pub struct Cell {
     pub arms: Vec<ArmPlan>,
     /// The examples, in dataset order.
     pub inputs: Inputs,
-    /// How their outputs are read.
-    pub reading: Reading,
+    /// What an example takes and gives.
+    pub outputs: Outputs,
     /// Gold labels as positions in the dataset's `labels.names`, or scores.
     pub gold: Vec<f64>,
     /// How much is measured.
@@ -80,21 +67,8 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Numbers that an example is to have, given how many rows it takes.
-    pub fn output_width(&self) -> usize {
-        match self.reading {
-            Reading::Logits => self.model.labels.len(),
-            Reading::Cosine => 1,
-            Reading::Candidates { .. } => self.inputs.rows_each(),
-        }
-    }
-
-    /// The rows of one query: of a similarity pair one text, since each is embedded by itself.
+    /// The rows of one query.
     pub fn query(&self, example: usize) -> &[Encoded] {
-        let rows = self.inputs.rows(example);
-        match self.reading {
-            Reading::Cosine => &rows[..1],
-            Reading::Logits | Reading::Candidates { .. } => rows,
-        }
+        &self.inputs.rows(example)[..self.outputs.query_rows]
     }
 }

@@ -199,7 +199,6 @@ fn configured(
     };
     let PreprocessingEntry { max_length, truncation, padding: _, cache_dir: _ } = entry.preprocessing.clone();
     let zero_shot = ZeroShotSettings {
-        asked: entry.is_zero_shot(),
         model_is_for_it: false,
         hypothesis_template: entry.hypothesis_template.clone(),
         candidate_labels: entry.candidate_labels.clone(),

@@ -45,8 +45,6 @@ pub struct Texts {
 /// Whether and how candidate labels are put to the model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ZeroShotSettings {
-    /// The dataset's entry asks for it.
-    pub asked: bool,
     /// The model is for it: labels that it has no classes for become candidates.
     pub model_is_for_it: bool,
     /// The hypothesis with `{}` for the candidate; [`defaults::HYPOTHESIS`] if absent.

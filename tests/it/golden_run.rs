@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     golden::Golden,
-    harness::Place,
+    harness::{Place, metric},
     model_folder::{ModelFolder, copy},
 };
 
@@ -84,7 +84,7 @@ fn every_classifier_runs() {
 fn every_embedding_runs() {
     each("/embedding-", |golden| {
         let report = report(golden, "candle,mlx");
-        let [candle, mlx] = [0, 1].map(|arm| report["arms"][arm]["pearson"]["value"].as_f64().unwrap());
+        let [candle, mlx] = [0, 1].map(|arm| metric(&report, arm, "pearson")["value"].as_f64().unwrap());
         assert!((candle - mlx).abs() < 1e-5, "{}: {candle} and {mlx}", golden.name);
     });
 }

@@ -171,6 +171,21 @@ impl Output {
     }
 }
 
+/// The entry of a metric in a list of a report; `null` if there is none.
+pub(crate) fn by_id<'a>(list: &'a Value, id: &str) -> &'a Value {
+    list.as_array().unwrap().iter().find(|entry| entry["id"] == id).unwrap_or(&Value::Null)
+}
+
+/// The entry of a metric of an arm.
+pub(crate) fn metric<'a>(report: &'a Value, arm: usize, id: &str) -> &'a Value {
+    by_id(&report["arms"][arm]["metrics"], id)
+}
+
+/// How many classes of an arm have a recall.
+pub(crate) fn recalls(report: &Value, arm: usize) -> usize {
+    report["arms"][arm]["metrics"].as_array().unwrap().iter().filter(|entry| entry["id"] == "recall").count()
+}
+
 /// The one list of what is left out of snapshots.
 fn redacted(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.starts_with("warning: the machine was busy"));

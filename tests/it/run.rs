@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Place;
+use crate::harness::{Place, by_id, metric};
 
 /// A baseline of 3 ms a call beside a candidate of 1 ms that answers the same.
 fn three_times_faster() -> Place {
@@ -73,18 +73,18 @@ fn numbers_are_those_of_the_script() {
     let output = place.measure("");
     assert_eq!(output.code, 0, "{}", output.stderr);
     let report = place.report();
-    assert_eq!(report["arms"][0]["accuracy"]["value"], 0.9);
-    assert_eq!(report["arms"][1]["accuracy"]["value"], 0.9);
-    assert_eq!(report["arms"][0]["accuracy"]["n"], 600);
+    assert_eq!(metric(&report, 0, "accuracy")["value"], 0.9);
+    assert_eq!(metric(&report, 1, "accuracy")["value"], 0.9);
+    assert_eq!(metric(&report, 0, "accuracy")["n"], 600);
     // 600 rows are 20 batches of 30: 60 ms and 20 ms.
-    assert_eq!(report["arms"][0]["qpm"], 600_000.0);
-    assert_eq!(report["arms"][1]["qpm"], 1_800_000.0);
+    assert_eq!(metric(&report, 0, "qpm")["value"], 600_000.0);
+    assert_eq!(metric(&report, 1, "qpm")["value"], 1_800_000.0);
     // `[CLS] word [SEP]`
     assert_eq!(report["arms"][0]["tokens_per_second"], 30_000.0);
-    let speedup = &report["comparison"]["speedup"];
+    let speedup = by_id(&report["comparison"]["ratios"], "qpm");
     assert_eq!([&speedup["value"], &speedup["low"], &speedup["high"]], [3.0, 3.0, 3.0]);
     assert_eq!(report["comparison"]["flips"]["count"], 0);
-    assert_eq!(report["arms"][0]["latency_ms"]["n"], 20);
+    assert_eq!(metric(&report, 0, "latency_p50_ms")["n"], 20);
     assert_eq!(report["dataset"]["rows"], 600);
 }
 
@@ -96,7 +96,7 @@ fn times_grow_with_tokens() {
     place.measure("");
     let report = place.report();
     assert_eq!(report["arms"][0]["tokens_per_second"], 500_000.0);
-    assert_eq!(report["comparison"]["speedup"]["value"], 4.0);
+    assert_eq!(by_id(&report["comparison"]["ratios"], "qpm")["value"], 4.0);
 }
 
 #[test]
@@ -135,9 +135,9 @@ fn lost_answers_fail_the_accuracy_gate() {
     let output = place.measure("");
     assert_eq!(output.code, 1, "{}", output.stderr);
     let report = place.report();
-    assert_eq!(report["arms"][1]["accuracy"]["value"], 0.8);
+    assert_eq!(metric(&report, 1, "accuracy")["value"], 0.8);
     assert_eq!(report["comparison"]["flips"]["count"], 60);
-    let drop = &report["comparison"]["accuracy_drop"];
+    let drop = by_id(&report["comparison"]["drops"], "accuracy");
     assert_eq!([&drop["value"], &drop["lost"], &drop["gained"]], [&json!(0.1), &json!(60), &json!(0)]);
     assert_eq!(verdict(&report, "accuracy"), "fail");
     assert_eq!(place.measure("--max-accuracy-drop 0.2").code, 0);
@@ -147,7 +147,7 @@ fn lost_answers_fail_the_accuracy_gate() {
 fn a_drop_near_the_limit_is_inconclusive() {
     let place = flipping(100);
     assert_eq!(place.measure("").code, 4);
-    assert_eq!(place.report()["comparison"]["accuracy_drop"]["value"], 0.01);
+    assert_eq!(by_id(&place.report()["comparison"]["drops"], "accuracy")["value"], 0.01);
     assert_eq!(verdict(&place.report(), "accuracy"), "inconclusive");
     assert_eq!(place.measure("--strict").code, 1);
 }
@@ -164,7 +164,7 @@ fn the_size_is_judged_by_the_target() {
     let place = three_times_faster();
     place.measure("");
     let report = place.report();
-    let size = report["arms"][1]["size_mb"].as_f64().unwrap();
+    let size = metric(&report, 1, "size_mb")["value"].as_f64().unwrap();
     assert_eq!(verdict(&report, "size"), "pass");
     assert_eq!(report["gates"][2]["limit"], size);
     assert_eq!(place.measure(&format!("--target-size-mb {}", size * 1.05)).code, 0);
@@ -183,7 +183,7 @@ fn three_arms_have_a_reference() {
     let roles: Vec<_> = report["arms"].as_array().unwrap().iter().map(|arm| &arm["role"]).collect();
     assert_eq!(roles, ["baseline", "reference", "candidate"]);
     assert_eq!(report["comparison"]["arm"], "mlx-q8");
-    assert_eq!(report["comparison"]["speedup"]["value"], 4.0);
+    assert_eq!(by_id(&report["comparison"]["ratios"], "qpm")["value"], 4.0);
     assert_eq!(report["gains"][0]["backend"]["value"], 2.0);
     assert_eq!(report["gains"][0]["quantization"]["value"], 2.0);
     assert_eq!(report["gates"].as_array().unwrap().len(), 3);
@@ -203,7 +203,7 @@ fn the_same_seed_gives_the_same_report() {
     let measured = |seed: u32| {
         place.measure(&format!("--seed {seed}"));
         let report = place.report();
-        [&report["comparison"]["accuracy_drop"], &report["seed"]].map(Clone::clone)
+        [by_id(&report["comparison"]["drops"], "accuracy"), &report["seed"]].map(Clone::clone)
     };
     assert_eq!(measured(1), measured(1));
     assert_eq!(measured(7)[1], 7);
@@ -231,7 +231,7 @@ fn every_kind_of_file_gives_the_same() {
         place.write(name, &format!("text{separator}label\n{}", rows.iter().map(line).collect::<String>()));
         place.gatecheck(&crate::harness::MEASURE.replace("rows.jsonl", name));
         let report = place.report();
-        (report["arms"][0]["accuracy"]["value"].clone(), report["arms"][0]["predictions_sha256"].clone())
+        (metric(&report, 0, "accuracy")["value"].clone(), report["arms"][0]["predictions_sha256"].clone())
     };
     place.measure("--limit 300");
     let sha256 = place.report()["arms"][0]["predictions_sha256"].clone();

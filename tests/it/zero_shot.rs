@@ -14,12 +14,13 @@ use gatecheck::app::{
     source::ModelSource,
 };
 use gatecheck_backend::worker::process::ProcessLauncher;
-use gatecheck_data::dataset::{Dataset, Example, Gold, Task};
+use gatecheck_data::dataset::{Dataset, Example, Gold};
 use gatecheck_judge::record::RunRecord;
+use gatecheck_judge::task::Task;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::harness::Place;
+use crate::harness::{Place, metric, recalls};
 
 /// What `tests/zero_shot/make_zero_shot.py` writes.
 #[derive(Deserialize)]
@@ -75,7 +76,8 @@ fn dataset(texts: &[String], candidates: &[String]) -> Dataset {
         source: "none".to_owned(),
         revision: None,
         sha256: String::new(),
-        task: Task::Classification,
+        task: Task::ZeroShot,
+        metrics: Vec::new(),
         examples: texts.iter().map(example).collect(),
         label_names: candidates.to_vec(),
         dropped_without_label: 0,
@@ -94,7 +96,6 @@ fn measured(place: &Place, dataset: &Dataset, case: &Case) -> RunRecord {
     let measuring =
         Measuring { batch_size: 7, threads: 1, seed: 1, latency_queries: 1, ..Measuring::default() };
     let zero_shot = ZeroShotSettings {
-        asked: true,
         hypothesis_template: Some(case.hypothesis_template.clone()),
         multi_label: case.multi_label,
         ..ZeroShotSettings::default()
@@ -170,15 +171,15 @@ fn an_example_is_one_query_whatever_the_number_of_candidates() {
     assert_eq!(output.code, 4, "{}", output.stderr);
     let report = place.report();
     // Two examples a batch: three calls of 6 ms for six examples.
-    assert_eq!(report["arms"][0]["qpm"], 20_000.0);
+    assert_eq!(metric(&report, 0, "qpm")["value"], 20_000.0);
     // `[CLS] w0 [SEP] w8 w5 [SEP]` twice an example.
     assert_eq!(report["dataset"]["real_tokens"], 6 * 12);
-    let p50 = report["arms"][0]["latency_ms"]["p50"].as_f64().unwrap();
+    let p50 = metric(&report, 0, "latency_p50_ms")["value"].as_f64().unwrap();
     assert!((p50 - 6.0).abs() < 0.01, "{p50} ms");
     assert_eq!(report["dataset"]["labels"]["names"], json!(["w8", "w9"]));
     assert_eq!(report["dataset"]["labels"]["rule"], "zero-shot");
     assert_eq!(report["dataset"]["zero_shot"]["candidate_labels"], json!(["w8", "w9"]));
-    assert_eq!(report["arms"][0]["recall"].as_array().unwrap().len(), 2);
+    assert_eq!(recalls(&report, 0), 2);
     let note =
         "note: zero-shot: \u{201c}{} w5\u{201d} with `w8` and `w9`, scored by the logit of `entailment`\n";
     assert!(output.stdout.contains(note), "{}", output.stdout);

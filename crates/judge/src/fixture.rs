@@ -1,6 +1,6 @@
 //! A synthetic record whose numbers can be worked out by hand, for the tests of what reads records.
 
-use crate::record::*;
+use crate::{record::*, task::Task};
 
 const NLI: [(&str, u32); 3] = [("entailment", 0), ("neutral", 1), ("contradiction", 2)];
 
@@ -41,6 +41,26 @@ pub fn record() -> RunRecord {
         warnings: vec!["made by hand; nothing was measured".to_owned()],
         interrupted: false,
     }
+}
+
+/// The record with as many examples as `examples`, each arm wrong at a tenth of them; the candidate at a tenth
+/// of its own.
+pub fn large(examples: usize) -> RunRecord {
+    let mut record = record();
+    record.dataset.rows = examples as u64;
+    record.gold = (0..examples).map(gold).collect();
+    record.tokens = (0..examples).map(tokens).collect();
+    for (index, arm) in record.arms.iter_mut().enumerate() {
+        let divisor = [1, 2, 4][index];
+        let is_right = |example: usize| !(example + index / 2).is_multiple_of(10);
+        arm.outputs = (0..examples).flat_map(|example| logits(example, is_right(example))).collect();
+        arm.measured = vec![true; examples];
+        let calls = examples.div_ceil(15) as u32;
+        arm.throughput =
+            (0..calls).map(|item| Call { block: item % 40, ..throughput_call(item, divisor) }).collect();
+        arm.latency = (0..calls).map(|item| latency_call(item, divisor)).collect();
+    }
+    record
 }
 
 /// The record without its reference arm.
@@ -91,6 +111,7 @@ pub fn zero_shot() -> RunRecord {
         dataset: meanings([("World", 0), ("Sports", 1), ("Sci/Tech", 2)]),
         model: Vec::new(),
     });
+    record.dataset.task = Task::ZeroShot;
     record.dataset.zero_shot = Some(ZeroShot {
         hypothesis_template: "This example is {}.".to_owned(),
         candidate_labels: ["politics", "sports", "science"].map(str::to_owned).to_vec(),
@@ -161,13 +182,14 @@ fn right(example: usize) -> bool {
     !example.is_multiple_of(10)
 }
 
-/// Logits 2 for the answer and 0 for the others.
 fn outputs(is_right: impl Fn(usize) -> bool) -> Vec<f32> {
-    let row = |example: usize| {
-        let answer = (example % 3 + usize::from(!is_right(example))) % 3;
-        (0..3).map(move |class| if class == answer { 2.0 } else { 0.0 })
-    };
-    (0..EXAMPLES).flat_map(row).collect()
+    (0..EXAMPLES).flat_map(|example| logits(example, is_right(example))).collect()
+}
+
+/// Logits 2 for the answer and 0 for the others.
+fn logits(example: usize, is_right: bool) -> [f32; 3] {
+    let answer = (example % 3 + usize::from(!is_right)) % 3;
+    [0, 1, 2].map(|class| if class == answer { 2.0 } else { 0.0 })
 }
 
 fn arm(name: &str, role: Role, divisor: u64) -> ArmRecord {
@@ -235,6 +257,7 @@ fn dataset() -> DatasetFacts {
         revision: None,
         sha256: "b".repeat(64),
         task: Task::Classification,
+        metrics: Vec::new(),
         labels: Some(Labels {
             names: model().labels,
             rule: LabelRule::ByName,

@@ -12,3 +12,4 @@ pub mod metrics;
 pub mod record;
 pub mod report;
 pub mod stats;
+pub mod task;

@@ -7,11 +7,15 @@
 //! - 1: first version.
 //! - 2: `dataset.labels` and `dataset.zero_shot`; a record without them reads as one whose labels met
 //!   by name.
+//! - 3: `dataset.metrics` and `dataset.token_types`; `dataset.task` tells `zero-shot` apart, which was a
+//!   `classification` before.
 
 use serde::{Deserialize, Serialize};
 
+use crate::task::{Metric, Task};
+
 /// The version of the record format that this build writes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The oldest version that this build reads.
 pub const OLDEST_VERSION: u32 = 1;
@@ -54,6 +58,21 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// What is asked. Before version 3 a zero-shot question was written as a classification.
+    pub fn task(&self) -> Task {
+        if self.dataset.zero_shot.is_some() { Task::ZeroShot } else { self.dataset.task }
+    }
+
+    /// The quality metrics that are shown, the first of which is judged.
+    pub fn metrics(&self) -> &[Metric] {
+        if self.dataset.metrics.is_empty() { self.task().metrics() } else { &self.dataset.metrics }
+    }
+
+    /// The metric that is judged.
+    pub fn judged_metric(&self) -> Metric {
+        self.dataset.metrics.first().copied().unwrap_or_else(|| self.task().judged())
+    }
+
     /// Names of the classes that are scored.
     pub fn label_names(&self) -> &[String] {
         self.dataset.labels.as_ref().map_or(&self.model.labels, |labels| &labels.names)
@@ -80,16 +99,6 @@ pub struct ModelFacts {
     pub labels: Vec<String>,
 }
 
-/// What is scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Task {
-    /// One of several classes; outputs are logits, one per class of the model or per candidate label.
-    Classification,
-    /// Cosine of two sentence embeddings against a gold score; output is one number.
-    Similarity,
-}
-
 /// Which rows were measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,8 +113,11 @@ pub struct DatasetFacts {
     pub revision: Option<String>,
     /// SHA-256 of the file.
     pub sha256: String,
-    /// What is scored.
+    /// What is asked; see [`RunRecord::task`].
     pub task: Task,
+    /// The quality metrics asked for, the first of which is judged; empty for those of the task.
+    #[serde(default)]
+    pub metrics: Vec<Metric>,
     /// The classes that are scored; `None` for similarity.
     #[serde(default)]
     pub labels: Option<Labels>,

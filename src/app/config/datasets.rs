@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use gatecheck_base::text;
 use gatecheck_data::dataset::{
-    DatasetSpec, Task,
+    DatasetSpec,
     manifest::{Columns, LabelNames},
 };
+use gatecheck_judge::task::{Metric, MetricError, Task};
 use gatecheck_model::tokenizer::Truncation;
 use serde::Deserialize;
+
+use super::error::Complaint;
 
 /// One configured dataset. Its name is its key.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -22,14 +26,14 @@ pub struct DatasetEntry {
     pub subset: Option<String>,
     /// Commit, tag or branch on the Hub.
     pub revision: Option<String>,
-    /// What is asked; told by the metrics if absent.
-    pub task: Option<TaskWord>,
+    /// What is asked, in a word of [`Task::words`]; told by the metrics if absent.
+    pub task: Option<String>,
     /// Split by role; `validation` is measured unless `--split` names another.
     #[serde(default)]
     pub splits: BTreeMap<String, String>,
-    /// Metrics of interest, the first being the one that is judged.
+    /// The metrics that are shown, the first being the one that is judged.
     #[serde(default)]
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<String>,
     /// How texts are made to fit.
     #[serde(default)]
     pub preprocessing: PreprocessingEntry,
@@ -49,45 +53,6 @@ pub struct DatasetEntry {
     pub multi_label: bool,
 }
 
-/// What may be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TaskWord {
-    /// Which class a text or pair belongs to.
-    #[serde(alias = "classification")]
-    TextClassification,
-    /// How a hypothesis follows from a premise: a classification whose labels may fold.
-    #[serde(alias = "nli")]
-    NaturalLanguageInference,
-    /// Which candidate label fits a text, by a model of natural-language inference.
-    ZeroShotClassification,
-    /// How alike two texts are.
-    #[serde(alias = "similarity")]
-    SentenceSimilarity,
-}
-
-impl TaskWord {
-    /// What the loader makes of it.
-    pub fn task(self) -> Task {
-        match self {
-            Self::TextClassification | Self::NaturalLanguageInference | Self::ZeroShotClassification => {
-                Task::Classification
-            }
-            Self::SentenceSimilarity => Task::Similarity,
-        }
-    }
-
-    /// The word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TextClassification => "text-classification",
-            Self::NaturalLanguageInference => "natural-language-inference",
-            Self::ZeroShotClassification => "zero-shot-classification",
-            Self::SentenceSimilarity => "sentence-similarity",
-        }
-    }
-}
-
 /// Where rows come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,46 +61,6 @@ pub enum Provider {
     Huggingface,
     /// A file.
     Local,
-}
-
-/// A metric by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// Share of right answers.
-    Accuracy,
-    /// Mean of the classes' F1.
-    #[serde(alias = "f1")]
-    MacroF1,
-    /// Matthews' correlation coefficient.
-    #[serde(alias = "matthews_correlation")]
-    Mcc,
-    /// Rank correlation of scores.
-    #[serde(alias = "spearmanr")]
-    Spearman,
-    /// Linear correlation of scores.
-    #[serde(alias = "pearsonr")]
-    Pearson,
-}
-
-impl Metric {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Accuracy => "accuracy",
-            Self::MacroF1 => "macro_f1",
-            Self::Mcc => "mcc",
-            Self::Spearman => "spearman",
-            Self::Pearson => "pearson",
-        }
-    }
-
-    /// What it measures.
-    fn task(self) -> Task {
-        match self {
-            Self::Accuracy | Self::MacroF1 | Self::Mcc => Task::Classification,
-            Self::Spearman | Self::Pearson => Task::Similarity,
-        }
-    }
 }
 
 /// How texts are made to fit.
@@ -187,24 +112,32 @@ impl DatasetEntry {
         self.splits.get(word).map_or(word, String::as_str)
     }
 
-    /// What is scored: as `task` says, or else the first metric.
+    /// What is asked: as `task` says, or else the first of the metrics that belongs to a task.
     pub fn task(&self) -> Option<Task> {
-        self.task.map(TaskWord::task).or_else(|| self.metrics.first().map(|metric| metric.task()))
+        let told = || self.metrics.iter().filter_map(|word| Metric::of_word(word)).find_map(Task::of);
+        self.task.as_deref().map_or_else(told, Task::of_word)
     }
 
-    /// Whether labels are put to the model as hypotheses.
-    pub fn is_zero_shot(&self) -> bool {
-        self.task == Some(TaskWord::ZeroShotClassification)
+    /// The metrics, if they are those of the task.
+    fn metrics(&self) -> Result<Vec<Metric>, MetricError> {
+        self.task().unwrap_or(Task::Classification).chosen(&self.metrics)
     }
 
     /// What is wrong with the values, if anything is.
-    pub(super) fn complaint(&self) -> Option<String> {
-        if let Some((task, metric)) = self.task.zip(self.metrics.first().copied())
-            && task.task() != metric.task()
-        {
-            let (task, metric) = (task.name(), metric.name());
-            return Some(format!("`task` is `{task}`, which `{metric}` does not measure"));
+    pub(super) fn complaint(&self) -> Option<Complaint> {
+        if let Some(word) = self.task.as_ref().filter(|word| Task::of_word(word).is_none()) {
+            let words: Vec<&str> = Task::words().collect();
+            let reason = format!("`task` is `{word}`; it must be one of {}", text::list(&words, words.len()));
+            let meant = text::nearest(word, words);
+            return Some(Complaint { reason, hint: meant.map(|meant| format!("did you mean `{meant}`?")) });
         }
+        if let Err(error) = self.metrics() {
+            return Some(Complaint { reason: error.to_string(), hint: error.hint() });
+        }
+        self.complaint_of_zero_shot().map(Complaint::from)
+    }
+
+    fn complaint_of_zero_shot(&self) -> Option<String> {
         if let Some(template) = &self.hypothesis_template
             && (template.matches("{}").count() != 1 || template.matches(['{', '}']).count() != 2)
         {
@@ -233,6 +166,8 @@ impl DatasetEntry {
             source,
             revision,
             task: self.task(),
+            // Checked when the file was read.
+            metrics: self.metrics().unwrap_or_default(),
             columns: Columns { text, pair, label },
             labels: self.label_names.clone().map_or(LabelNames::Unknown, LabelNames::Ordered),
         }

@@ -17,6 +17,21 @@ impl std::fmt::Display for Place {
     }
 }
 
+/// What is wrong with a value, and the way out, where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// What is wrong.
+    pub reason: String,
+    /// The way out.
+    pub hint: Option<String>,
+}
+
+impl From<String> for Complaint {
+    fn from(reason: String) -> Self {
+        Self { reason, hint: None }
+    }
+}
+
 /// What can be wrong with configuration files.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigFileError {
@@ -45,14 +60,14 @@ pub enum ConfigFileError {
         meant: Option<String>,
     },
     /// A value that cannot be.
-    #[error("`{name}` in {place}: {reason}")]
+    #[error("`{name}` in {place}: {}", .complaint.reason)]
     Value {
         /// Where it stands.
         place: Place,
         /// The model or dataset.
         name: String,
         /// What is wrong.
-        reason: String,
+        complaint: Complaint,
     },
     /// The same name in two places.
     #[error("{kind} `{name}` is configured in {first}, and again in {second}")]
@@ -76,6 +91,7 @@ impl ConfigFileError {
             Self::Pattern { .. } | Self::NoMatch(_) => {
                 Some("give files or a pattern in quotes, such as --config \"config/*.yaml\"".to_owned())
             }
+            Self::Value { complaint, .. } => complaint.hint.clone(),
             Self::Duplicate { .. } => Some("rename one of them, or leave one of the files out".to_owned()),
             _ => None,
         }

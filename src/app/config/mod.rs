@@ -12,7 +12,7 @@ use serde_saphyr::Spanned;
 
 pub use self::{
     datasets::DatasetEntry,
-    error::{ConfigFileError, Place},
+    error::{Complaint, ConfigFileError, Place},
     models::ModelEntry,
 };
 
@@ -60,7 +60,7 @@ impl Config {
         let place = |line| Place { file: file.to_owned(), line };
         for Spanned { value: model, referenced, .. } in models {
             let place = place(referenced.line());
-            check(&place, &model.name, model.quantization.complaint())?;
+            check(&place, &model.name, model.quantization.complaint().map(Complaint::from))?;
             if let Some((first, _)) = self.models.iter().find(|(_, known)| known.name == model.name) {
                 return Err(duplicate("model", &model.name, first, &place));
             }
@@ -103,9 +103,9 @@ fn duplicate(kind: &'static str, name: &str, first: &Place, second: &Place) -> C
     ConfigFileError::Duplicate { kind, name, first, second }
 }
 
-fn check(place: &Place, name: &str, complaint: Option<String>) -> Result<(), ConfigFileError> {
-    complaint.map_or(Ok(()), |reason| {
-        Err(ConfigFileError::Value { place: place.clone(), name: name.to_owned(), reason })
+fn check(place: &Place, name: &str, complaint: Option<Complaint>) -> Result<(), ConfigFileError> {
+    complaint.map_or(Ok(()), |complaint| {
+        Err(ConfigFileError::Value { place: place.clone(), name: name.to_owned(), complaint })
     })
 }
 

@@ -1,8 +1,7 @@
 //! `models:` of a configuration file, in the format users know from the Python pipeline.
 
+use gatecheck_judge::task::Task;
 use serde::Deserialize;
-
-use super::datasets::TaskWord;
 
 /// One configured model.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -30,7 +29,7 @@ pub struct ModelEntry {
 impl ModelEntry {
     /// Whether labels that the model has no classes for are to be put to it as hypotheses.
     pub fn is_for_zero_shot(&self) -> bool {
-        self.task == TaskWord::ZeroShotClassification.name()
+        self.task == Task::ZeroShot.word()
     }
 }
 

@@ -1,3 +1,5 @@
+use gatecheck_judge::task::{Metric, Task};
+
 use super::*;
 
 fn parsed(text: &str) -> Result<Config, ConfigFileError> {
@@ -39,12 +41,12 @@ fn the_built_in_files_are_valid_and_agree() {
             assert!(config.dataset(benchmark).is_some(), "{}: no dataset `{benchmark}`", model.name);
         }
     }
-    assert!(config.dataset("ag_news").unwrap().is_zero_shot());
+    assert!(config.dataset("ag_news").unwrap().task() == Some(Task::ZeroShot));
     for name in ["mnli", "snli", "sst2", "stsb", "rte", "qnli", "mrpc", "ag_news"] {
         assert!(config.dataset(name).is_some(), "{name}");
     }
     assert_eq!(config.dataset("mnli").unwrap().default_split(), "validation_matched");
-    assert_eq!(config.dataset("stsb").unwrap().task(), Some(gatecheck_data::dataset::Task::Similarity));
+    assert_eq!(config.dataset("stsb").unwrap().task(), Some(Task::Similarity));
 }
 
 /// The examples of the pipeline's read-me, word for word.
@@ -180,8 +182,8 @@ fn impossible_questions_are_errors() {
         message(&format!("datasets:\n  topics:\n    provider: local\n    name: y.csv\n    {lines}\n")).0
     };
     let error = with("task: zero-shot-classification\n    metrics: [spearman]");
-    let expected = "`topics` in `test.yaml`, line 2: `task` is `zero-shot-classification`, which `spearman` does not \
-                    measure";
+    let expected = "`topics` in `test.yaml`, line 2: `metrics` names `spearman`, which zero-shot-classification does not \
+                    have; it has `accuracy`, `macro_f1`, `mcc` and `recall`";
     assert_eq!(error, expected);
     assert!(with("hypothesis_template: It is so.").contains("must have one `{}`"));
     assert!(with("hypothesis_template: \"{} or {}\"").contains("must have one `{}`"));
@@ -191,7 +193,31 @@ fn impossible_questions_are_errors() {
     assert!(with(&format!("{labels}: [x, x]")).contains("has `x` twice"));
     assert!(with("task: zero-shoot").contains("zero-shot-classification"), "the words are listed");
     let config = parsed("datasets: { d: { provider: local, name: y, task: similarity } }").unwrap();
-    assert_eq!(config.dataset("d").unwrap().task(), Some(gatecheck_data::dataset::Task::Similarity));
+    assert_eq!(config.dataset("d").unwrap().task(), Some(Task::Similarity));
+}
+
+#[test]
+fn metrics_are_those_of_the_task() {
+    let entry = |lines: &str| {
+        let config =
+            parsed(&format!("datasets:\n  d:\n    provider: local\n    name: y\n    {lines}\n")).unwrap();
+        let spec = config.dataset("d").unwrap().spec("d", "test", String::new(), None);
+        (spec.task, spec.metrics)
+    };
+    let classes = Some(Task::Classification);
+    assert_eq!(entry("metrics: [f1, accuracy]"), (classes, vec![Metric::MacroF1, Metric::Accuracy]));
+    assert_eq!(entry("task: nli\n    metrics: [matthews_correlation]"), (classes, vec![Metric::Mcc]));
+    assert_eq!(entry("metrics: [pearsonr]"), (Some(Task::Similarity), vec![Metric::Pearson]));
+    assert_eq!(entry("label_names: [a, b]"), (None, Vec::new()));
+    let refused =
+        |lines: &str| message(&format!("datasets:\n  d:\n    provider: local\n    name: y\n    {lines}\n"));
+    let (error, hint) = refused("metrics: [accuracy, macro_f]");
+    let expected = "`d` in `test.yaml`, line 2: `metrics` names `macro_f`, which is not known; text-classification has \
+                    `accuracy`, `macro_f1`, `mcc` and `recall`";
+    assert_eq!((error.as_str(), hint.as_deref()), (expected, Some("did you mean `macro_f1`?")));
+    let (error, hint) = refused("task: sentence-similarty");
+    assert!(error.contains("`task` is `sentence-similarty`; it must be one of"), "{error}");
+    assert_eq!(hint.as_deref(), Some("did you mean `sentence-similarity`?"));
 }
 
 #[test]

@@ -1,18 +1,21 @@
 //! A dataset put to a model: its texts tokenised, its labels in the model's words.
 
 use gatecheck_data::dataset::Dataset;
-use gatecheck_judge::record::{DatasetFacts, TokenTypes};
+use gatecheck_judge::{
+    record::{DatasetFacts, TokenTypes},
+    task::Outputs,
+};
 use gatecheck_model::tokenizer::TextEncoder;
 
 use super::{error::PlanError, original::Original, question::Question};
-use crate::app::{cell::Reading, inputs::Inputs, settings::Texts};
+use crate::app::{inputs::Inputs, settings::Texts};
 
 /// A dataset as it is put to a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
     pub(super) dataset: DatasetFacts,
     pub(super) inputs: Inputs,
-    pub(super) reading: Reading,
+    pub(super) outputs: Outputs,
     pub(super) gold: Vec<f64>,
 }
 
@@ -42,7 +45,7 @@ pub fn ask(
     let inputs = question.inputs(dataset, &encoder)?;
     Ok(Asked {
         gold: question.gold(dataset),
-        reading: question.reading,
+        outputs: question.outputs,
         dataset: facts(dataset, question, &inputs, &encoder, batch_size),
         inputs,
     })
@@ -62,7 +65,8 @@ fn facts(
         source: dataset.source.clone(),
         revision: dataset.revision.clone(),
         sha256: dataset.sha256.clone(),
-        task: question.task,
+        task: question.outputs.task(),
+        metrics: dataset.metrics.clone(),
         labels: question.labels,
         zero_shot: question.zero_shot,
         token_types: Some(token_types),

@@ -19,7 +19,7 @@ pub fn cell(
     measuring: &Measuring,
     policy: Policy,
 ) -> Cell {
-    let Asked { dataset, inputs, reading, gold } = asked;
+    let Asked { dataset, inputs, outputs, gold } = asked;
     let Measuring { batch_size, threads, seed, latency_queries, mock } = measuring;
     let settings = RunSettings {
         batch_size: *batch_size,
@@ -34,5 +34,5 @@ pub fn cell(
     let (settle, throughput_s) =
         if mock.is_empty() { (Duration::from_millis(30), 2.0) } else { (Duration::ZERO, 0.0) };
     let effort = Effort { latency_queries: *latency_queries, throughput_s, settle };
-    Cell { model, dataset, settings, policy, seed: *seed, arms, inputs, reading, gold, effort }
+    Cell { model, dataset, settings, policy, seed: *seed, arms, inputs, outputs, gold, effort }
 }

@@ -3,8 +3,11 @@
 
 use std::path::Path;
 
-use gatecheck_data::dataset::{self, Dataset, Example, Gold};
-use gatecheck_judge::record::{LabelMeaning, LabelRule, Labels, Task, ZeroShot};
+use gatecheck_data::dataset::{Dataset, Example, Gold};
+use gatecheck_judge::{
+    record::{LabelMeaning, LabelRule, Labels, ZeroShot},
+    task::{Outputs, Task},
+};
 use gatecheck_model::{
     blueprint::head::Output,
     config::{ConfigError, ModelConfig},
@@ -17,7 +20,6 @@ use super::{
     zero_shot,
 };
 use crate::app::{
-    cell::Reading,
     inputs::{Input, Inputs},
     settings::Texts,
 };
@@ -25,8 +27,7 @@ use crate::app::{
 /// A dataset's question to a model.
 #[derive(Debug)]
 pub(super) struct Question {
-    pub(super) task: Task,
-    pub(super) reading: Reading,
+    pub(super) outputs: Outputs,
     pub(super) labels: Option<Labels>,
     pub(super) zero_shot: Option<ZeroShot>,
     /// For each dataset label its position in the names of `labels`.
@@ -43,21 +44,22 @@ impl Question {
     ) -> Result<Self, PlanError> {
         let folder = || folder.to_owned();
         match (dataset.task, config.head.as_ref().map(|head| head.output)) {
-            (dataset::Task::Classification, Some(Output::Logits)) => {
+            (Task::Classification | Task::ZeroShot, Some(Output::Logits)) => {
                 match zero_shot::asked(dataset, config, texts)? {
-                    Some((reading, facts)) => Ok(Self::zero_shot(dataset, reading, facts)),
+                    Some((outputs, facts)) => Ok(Self::zero_shot(dataset, outputs, facts)),
                     None => Self::classification(dataset, config, texts),
                 }
             }
-            (dataset::Task::Classification, _) => Err(ConfigError::NoClassifier { folder: folder() }.into()),
-            (dataset::Task::Similarity, Some(Output::Embedding)) => Ok(Self {
-                task: Task::Similarity,
-                reading: Reading::Cosine,
+            (Task::Classification | Task::ZeroShot, _) => {
+                Err(ConfigError::NoClassifier { folder: folder() }.into())
+            }
+            (Task::Similarity, Some(Output::Embedding)) => Ok(Self {
+                outputs: Outputs::similarity(),
                 labels: None,
                 zero_shot: None,
                 classes: Vec::new(),
             }),
-            (dataset::Task::Similarity, _) => Err(ConfigError::NoPooling { folder: folder() }.into()),
+            (Task::Similarity, _) => Err(ConfigError::NoPooling { folder: folder() }.into()),
         }
     }
 
@@ -72,8 +74,7 @@ impl Question {
             model: meanings(&config.labels, &predictions),
         };
         Ok(Self {
-            task: Task::Classification,
-            reading: Reading::Logits,
+            outputs: Outputs::classification(config.labels.len()),
             labels: Some(labels),
             zero_shot: None,
             classes: gold,
@@ -82,7 +83,7 @@ impl Question {
 
     /// The question that puts every candidate to the model; candidates stand in the order of the
     /// dataset's labels.
-    fn zero_shot(dataset: &Dataset, reading: Reading, zero_shot: ZeroShot) -> Self {
+    fn zero_shot(dataset: &Dataset, outputs: Outputs, zero_shot: ZeroShot) -> Self {
         let classes: Vec<usize> = (0..dataset.label_names.len()).collect();
         let labels = Labels {
             names: dataset.label_names.clone(),
@@ -90,21 +91,15 @@ impl Question {
             dataset: meanings(&dataset.label_names, &classes),
             model: Vec::new(),
         };
-        Self {
-            task: Task::Classification,
-            reading,
-            labels: Some(labels),
-            zero_shot: Some(zero_shot),
-            classes,
-        }
+        Self { outputs, labels: Some(labels), zero_shot: Some(zero_shot), classes }
     }
 
     /// Whether the model reads two texts at once anywhere.
     pub(super) fn reads_pairs(&self, dataset: &Dataset) -> bool {
-        match self.reading {
-            Reading::Logits => dataset.examples.iter().any(|example| example.pair.is_some()),
-            Reading::Candidates { .. } => true,
-            Reading::Cosine => false,
+        match self.outputs.task() {
+            Task::Classification => dataset.examples.iter().any(|example| example.pair.is_some()),
+            Task::ZeroShot => true,
+            Task::Similarity => false,
         }
     }
 
@@ -128,18 +123,18 @@ impl Question {
         let mut texts = Vec::new();
         for example in &dataset.examples {
             let (text, pair) = (example.text.as_str(), example.pair.as_deref());
-            match self.reading {
-                Reading::Logits => texts.push((text, pair)),
-                Reading::Candidates { .. } => {
+            match self.outputs.task() {
+                Task::Classification => texts.push((text, pair)),
+                Task::ZeroShot => {
                     texts.extend(hypotheses.iter().map(|hypothesis| (text, Some(hypothesis.as_str()))));
                 }
-                Reading::Cosine => {
+                Task::Similarity => {
                     let pair = pair.ok_or_else(|| PlanError::NoPair(dataset.name.clone()))?;
                     texts.extend([(text, None), (pair, None)]);
                 }
             }
         }
-        let rows_each = texts.len() / dataset.examples.len().max(1);
+        let rows_each = self.outputs.rows;
         let encoded = encoder.encode(&texts).map_err(|error| match error {
             // The encoder counts rows.
             TokenizerError::Encode { example, reason } => {

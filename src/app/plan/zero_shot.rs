@@ -2,7 +2,10 @@
 //! a hypothesis about the text, as `ZeroShotClassificationPipeline` of transformers does.
 
 use gatecheck_data::dataset::Dataset;
-use gatecheck_judge::record::ZeroShot;
+use gatecheck_judge::{
+    record::ZeroShot,
+    task::{Outputs, Task},
+};
 use gatecheck_model::config::ModelConfig;
 
 use super::{
@@ -11,22 +14,22 @@ use super::{
     labels::match_labels,
 };
 use crate::app::{
-    cell::Reading,
     defaults,
     settings::{Texts, ZeroShotSettings},
 };
 
-/// How the zero-shot question is read and what the record says of it, where that is what is to be asked.
+/// The outputs of the zero-shot question and what the record says of it, where that is what is to be asked.
 pub(super) fn asked(
     dataset: &Dataset,
     config: &ModelConfig,
     texts: &Texts,
-) -> Result<Option<(Reading, ZeroShot)>, PlanError> {
+) -> Result<Option<(Outputs, ZeroShot)>, PlanError> {
     let wanted = &texts.zero_shot;
+    let asked = dataset.task == Task::ZeroShot;
     let matches = || match_labels(&dataset.label_names, &config.labels, texts.label_map.as_ref()).is_ok();
     let Some(verdicts) = verdicts(&config.labels) else {
         // A model with the dataset's own classes answers directly.
-        return if wanted.asked && !matches() {
+        return if asked && !matches() {
             let (dataset, classes) = (dataset.name.clone(), config.labels.clone());
             Err(PlanError::NoInference { dataset, classes })
         } else {
@@ -34,7 +37,7 @@ pub(super) fn asked(
         };
     };
     let fits = wanted.model_is_for_it && !names_relation(&dataset.label_names) && !matches();
-    if wanted.asked || fits { ask(dataset, config, wanted, verdicts).map(Some) } else { Ok(None) }
+    if asked || fits { ask(dataset, config, wanted, verdicts).map(Some) } else { Ok(None) }
 }
 
 fn ask(
@@ -42,7 +45,7 @@ fn ask(
     config: &ModelConfig,
     wanted: &ZeroShotSettings,
     verdicts: Verdicts,
-) -> Result<(Reading, ZeroShot), PlanError> {
+) -> Result<(Outputs, ZeroShot), PlanError> {
     if dataset.examples.iter().any(|example| example.pair.is_some()) {
         return Err(PlanError::PairForZeroShot(dataset.name.clone()));
     }
@@ -68,8 +71,8 @@ fn ask(
         entailment: config.labels[entailment].clone(),
         against: config.labels[against].clone(),
     };
-    let reading = Reading::Candidates { entailment, against: multi_label.then_some(against) };
-    Ok((reading, facts))
+    let against = multi_label.then_some(against);
+    Ok((Outputs::zero_shot(candidates.len(), config.labels.len(), entailment, against), facts))
 }
 
 /// The hypothesis of each candidate.

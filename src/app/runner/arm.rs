@@ -9,9 +9,8 @@ use gatecheck_backend::worker::{
 use gatecheck_judge::record::{ArmRecord, Call, Failure, Memory};
 use gatecheck_model::batch::Batch;
 
-use super::reading::read;
 use crate::{
-    app::cell::{ArmPlan, Cell, Reading},
+    app::cell::{ArmPlan, Cell},
     app::event::{Event, Observer},
 };
 
@@ -38,7 +37,7 @@ pub(super) struct Arm<'a> {
 
 impl<'a> Arm<'a> {
     pub(super) fn new(plan: &'a ArmPlan, cell: &'a Cell) -> Self {
-        let width = cell.output_width();
+        let width = cell.outputs.width;
         let backend = match plan.spec.backend {
             BackendKind::Candle => "candle",
             BackendKind::Mlx => "mlx",
@@ -195,7 +194,7 @@ impl<'a> Arm<'a> {
             let count = self.cell.inputs.rows(*example).len();
             let rows: Vec<&[f32]> = rows.by_ref().take(count).collect();
             let place = &mut self.record.outputs[example * width..(example + 1) * width];
-            self.record.measured[*example] = rows.len() == count && read(self.cell.reading, &rows, place);
+            self.record.measured[*example] = rows.len() == count && self.cell.outputs.read(&rows, place);
         }
     }
 
@@ -215,10 +214,7 @@ impl<'a> Arm<'a> {
             return Ok(None);
         }
         let rows = batch.rows();
-        let wanted = match self.cell.reading {
-            Reading::Logits | Reading::Candidates { .. } => Some(self.cell.model.labels.len()),
-            Reading::Cosine => None,
-        };
+        let wanted = self.cell.outputs.row_width;
         let error = match self.request(&Request::Encode { phase: phase.to_owned(), batch }) {
             Ok(Response::Encoded { ns, width, values }) => {
                 let width = width as usize;

@@ -2,7 +2,6 @@
 
 mod arm;
 mod baseline;
-mod reading;
 mod schedule;
 mod warm_up;
 
@@ -13,7 +12,7 @@ use gatecheck_backend::{
     worker::Launcher,
 };
 use gatecheck_judge::{
-    record::{Environment, RunRecord, SCHEMA_VERSION, Task},
+    record::{Environment, RunRecord, SCHEMA_VERSION},
     stats::rng::{Rng, derive_seed},
 };
 
@@ -153,11 +152,7 @@ fn warnings(cell: &Cell, load_before: Option<f64>) -> Vec<String> {
             "the machine was busy before the run (load average {load:.1} on {cores} cores); times are noisier than need be"
         ));
     }
-    let fewest = match cell.dataset.task {
-        Task::Classification => 100,
-        Task::Similarity => 50,
-    };
-    if cell.inputs.len() < fewest {
+    if cell.inputs.len() < cell.dataset.task.fewest_examples() {
         warnings.push(format!("{} examples say little about quality", cell.inputs.len()));
     }
     warnings

@@ -8,12 +8,16 @@ use gatecheck_backend::{
         session::serve,
     },
 };
-use gatecheck_judge::{fixture, record::Role};
+use gatecheck_judge::{
+    fixture,
+    record::Role,
+    task::{Outputs, Task},
+};
 use gatecheck_model::batch::Encoded;
 
 use super::*;
 use crate::{
-    app::cell::{ArmPlan, Effort, Reading},
+    app::cell::{ArmPlan, Effort},
     app::event::Silent,
     app::inputs::Input,
 };
@@ -83,7 +87,7 @@ fn cell(candidate: MockScript) -> Cell {
         seed: 1,
         arms: vec![arm("candle", Role::Baseline, baseline), arm("mlx-q8", Role::Candidate, candidate)],
         inputs: (0..50).map(input).collect(),
-        reading: Reading::Logits,
+        outputs: Outputs::classification(3),
         gold: vec![0.0; 50],
         effort: Effort { latency_queries: 30, throughput_s: 0.0, settle: Duration::ZERO },
     }
@@ -143,7 +147,7 @@ fn similarity_scores_are_cosines() {
     cell.model.labels.clear();
     let text = |id: u32| Encoded { ids: vec![id], type_ids: vec![0], truncated: false };
     // The scripted vector of a text is 2 at its id mod 3 and 0 elsewhere.
-    cell.reading = Reading::Cosine;
+    cell.outputs = Outputs::similarity();
     cell.inputs = [(3, 6), (3, 4)].map(|(a, b)| Input { rows: vec![text(a), text(b)] }).into_iter().collect();
     cell.gold = vec![5.0, 0.0];
     let record = run(&cell, &InThread, &mut Silent);
@@ -160,7 +164,7 @@ fn candidates_of_an_example_are_asked_together() {
     cell.gold = vec![1.0, 0.0];
     cell.settings.batch_size = 2;
     for (against, outputs) in [(None, [0.0, 2.0, 2.0, 0.0]), (Some(2), [0.0, 2.0, 2.0, -2.0])] {
-        cell.reading = Reading::Candidates { entailment: 0, against };
+        cell.outputs = Outputs::zero_shot(2, 3, 0, against);
         let record = run(&cell, &InThread, &mut Silent);
         assert_eq!(record.arms[0].failure, None);
         assert_eq!((record.arms[0].outputs.as_slice(), record.arms[0].output_width), (&outputs[..], 2));

@@ -87,7 +87,7 @@ fn dataset_row(line: &DatasetLine) -> [String; 9] {
     [
         line.name.clone(),
         format!("{}{subset}", line.source),
-        line.task.unwrap_or_default().to_owned(),
+        line.task.clone().unwrap_or_default(),
         line.columns.join(" "),
         line.labels.join(" "),
         line.split.clone(),

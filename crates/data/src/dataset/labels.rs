@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{DatasetError, DatasetSpec, Example, Gold, Task, cell::Cell, manifest::LabelNames};
+use gatecheck_judge::task::Task;
+
+use super::{DatasetError, DatasetSpec, Example, Gold, cell::Cell, manifest::LabelNames};
 
 /// One row, before its label is understood.
 pub(super) struct Row<'a> {
@@ -31,16 +33,17 @@ pub(super) fn resolve(spec: &DatasetSpec, mut rows: Vec<Row>) -> Result<Labelled
         return Err(DatasetError::Unlabelled { name: spec.name.clone(), split: spec.split.clone(), dropped });
     }
     let task = spec.task.unwrap_or_else(|| infer_task(spec, &rows));
-    let labels = match (task, &spec.labels) {
-        (Task::Similarity, _) => LabelNames::Unknown,
-        (Task::Classification, LabelNames::Unknown) => infer_names(&rows),
-        (Task::Classification, given) => given.clone(),
+    let labels = match &spec.labels {
+        _ if !task.has_classes() => LabelNames::Unknown,
+        LabelNames::Unknown => infer_names(&rows),
+        given => given.clone(),
     };
     let names = labels.names();
     let examples = rows.into_iter().map(|row| {
-        let gold = match task {
-            Task::Similarity => Gold::Score(score(&row)?),
-            Task::Classification => Gold::Label(class(&row, &labels, &names)?),
+        let gold = if task.has_classes() {
+            Gold::Label(class(&row, &labels, &names)?)
+        } else {
+            Gold::Score(score(&row)?)
         };
         Ok(Example { text: row.text, pair: row.pair, gold })
     });

@@ -39,6 +39,7 @@ pub fn load(spec: &DatasetSpec, files: &[PathBuf]) -> Result<Dataset, DatasetErr
         revision: spec.revision.clone(),
         sha256,
         task: labelled.task,
+        metrics: spec.metrics.clone(),
         examples: labelled.examples,
         label_names: labelled.names,
         dropped_without_label: labelled.dropped,

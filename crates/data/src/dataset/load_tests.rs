@@ -3,7 +3,9 @@ use std::path::PathBuf;
 use polars::prelude::{Column, NamedFrom, ParquetWriter, Series};
 
 use super::*;
-use crate::dataset::{Gold, Task, manifest::LabelNames};
+use gatecheck_judge::task::Task;
+
+use crate::dataset::{Gold, manifest::LabelNames};
 
 fn spec() -> DatasetSpec {
     let names = ["entailment", "neutral", "contradiction"];

@@ -1,6 +1,6 @@
 //! What a caller says about a dataset before its files are opened.
 
-use super::Task;
+use gatecheck_judge::task::{Metric, Task};
 
 /// Which rows to read and what they mean. Everything left `None` is inferred from the file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,8 +13,10 @@ pub struct DatasetSpec {
     pub source: String,
     /// Commit on the Hub, for the record.
     pub revision: Option<String>,
-    /// What is scored; inferred from the label column when absent.
+    /// What is asked; inferred from the label column when absent.
     pub task: Option<Task>,
+    /// The metrics asked for, the first of which is judged; empty for those of the task.
+    pub metrics: Vec<Metric>,
     /// Column names.
     pub columns: Columns,
     /// The classes.

@@ -12,16 +12,9 @@ pub mod load;
 pub mod manifest;
 pub mod sample;
 
-pub use self::{error::DatasetError, load::load, manifest::DatasetSpec, sample::limit};
+use gatecheck_judge::task::{Metric, Task};
 
-/// What is scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    /// One of several classes.
-    Classification,
-    /// The likeness of two texts, against a gold score.
-    Similarity,
-}
+pub use self::{error::DatasetError, load::load, manifest::DatasetSpec, sample::limit};
 
 /// A labelled split, in memory and in the order of its files.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,8 +29,10 @@ pub struct Dataset {
     pub revision: Option<String>,
     /// SHA-256 of the file; of several files, of their checksums one after the other.
     pub sha256: String,
-    /// What is scored.
+    /// What is asked.
     pub task: Task,
+    /// The metrics asked for, the first of which is judged; empty for those of the task.
+    pub metrics: Vec<Metric>,
     /// The rows with a gold label.
     pub examples: Vec<Example>,
     /// Class names, in the order that [`Gold::Label`] counts; empty for scores.

@@ -13,7 +13,9 @@ pub fn limit(dataset: &mut Dataset, count: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{Example, Gold, Task};
+    use gatecheck_judge::task::Task;
+
+    use crate::dataset::{Example, Gold};
 
     fn dataset() -> Dataset {
         let example = |i| Example { text: format!("{i}"), pair: None, gold: Gold::Label(0) };
@@ -24,6 +26,7 @@ mod tests {
             revision: None,
             sha256: String::new(),
             task: Task::Classification,
+            metrics: Vec::new(),
             examples: (0..5).map(example).collect(),
             label_names: vec!["a".into()],
             dropped_without_label: 0,

@@ -2,13 +2,16 @@
 
 use crate::{
     metrics::classification::{argmax, gold_class},
-    record::{ArmRecord, LabelMeaning, RunRecord, Task},
+    record::{ArmRecord, LabelMeaning, RunRecord},
+    task::{Metric, Task},
 };
 
 /// The gold and the task, which all arms share.
 #[derive(Clone, Copy)]
 pub(super) struct Questions<'a> {
     pub(super) task: Task,
+    /// The quality metrics that are shown, the first of which is judged.
+    pub(super) metrics: &'a [Metric],
     /// Whether one class at most is right, so that the outputs of an example are one distribution.
     pub(super) exclusive: bool,
     gold: &'a [f64],
@@ -17,7 +20,7 @@ pub(super) struct Questions<'a> {
 impl<'a> Questions<'a> {
     pub(super) fn of(record: &'a RunRecord) -> Self {
         let exclusive = !record.dataset.zero_shot.as_ref().is_some_and(|zero_shot| zero_shot.multi_label);
-        Self { task: record.dataset.task, exclusive, gold: &record.gold }
+        Self { task: record.task(), metrics: record.metrics(), exclusive, gold: &record.gold }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -30,9 +33,8 @@ impl<'a> Questions<'a> {
 
     /// Examples whose gold is none of `classes` classes.
     pub(super) fn unknown(&self, classes: usize) -> u64 {
-        let is_unknown = |gold: &&f64| match self.task {
-            Task::Classification => gold_class(**gold, classes).is_none(),
-            Task::Similarity => !gold.is_finite(),
+        let is_unknown = |gold: &&f64| {
+            if self.task.has_classes() { gold_class(**gold, classes).is_none() } else { !gold.is_finite() }
         };
         self.gold.iter().filter(is_unknown).count() as u64
     }

@@ -5,16 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answers::{Answers, Questions},
-    drop::{AccuracyDrop, Pair, drop},
-    estimate::Estimate,
+    drop::drop,
     latency::{latency, median_speedup},
+    pair::{MetricDrop, Pair},
     slices::{Slice, worst_slices},
-    speed::{Speedup, speedup},
+    speed::{MetricRatio, speedup},
+    value::ends,
 };
 use crate::{
     metrics::parity,
-    record::{ArmRecord, RunRecord, Task},
-    stats::{Resampling, rng::derive_seed},
+    record::{ArmRecord, RunRecord},
+    stats::{Interval, Resampling, rng::derive_seed},
+    task::Metric,
 };
 
 /// How an arm differs from the baseline, over the examples measured in both.
@@ -26,14 +28,10 @@ pub struct Comparison {
     pub arm: String,
     /// Examples measured in both.
     pub examples: u64,
-    /// Drop of the quality metric.
-    pub accuracy_drop: Option<AccuracyDrop>,
-    /// Ratio of times in the throughput phase.
-    pub speedup: Option<Speedup>,
-    /// Ratio of the median latencies.
-    pub latency_speedup: Option<Estimate>,
-    /// Size of the arm / size of the baseline.
-    pub size_ratio: Option<f64>,
+    /// Drops of the quality metrics that are shown.
+    pub drops: Vec<MetricDrop>,
+    /// Ratios of the metrics of performance: of `qpm` the speedup, of `latency_p50_ms` and of `size_mb`.
+    pub ratios: Vec<MetricRatio>,
     /// Examples whose predicted label differs; `null` for similarity.
     pub flips: Option<Flips>,
     /// Divergence of the class distributions; `null` for similarity and for candidates scored one by one.
@@ -42,6 +40,18 @@ pub struct Comparison {
     pub max_logit_difference: Option<f64>,
     /// The worst slice of each kind.
     pub worst_slices: Vec<Slice>,
+}
+
+impl Comparison {
+    /// The drop of a metric.
+    pub fn drop(&self, id: Metric) -> Option<&MetricDrop> {
+        self.drops.iter().find(|drop| drop.id == id)
+    }
+
+    /// The ratio of a metric.
+    pub fn ratio(&self, id: Metric) -> Option<&MetricRatio> {
+        self.ratios.iter().find(|ratio| ratio.id == id)
+    }
 }
 
 /// Predictions that changed.
@@ -71,20 +81,18 @@ pub(super) fn compare(record: &RunRecord, baseline: &ArmRecord, arm: &ArmRecord)
     };
     let examples = pair.examples();
     let resampling = resampling(record, &format!("drop {}", arm.name));
-    let latencies = [baseline, arm].map(|arm| latency(&arm.latency, resampling.confidence));
-    let [before, after] = &latencies;
+    let drops = pair.questions.metrics.iter().filter_map(|id| drop(*id, &pair, &examples, &resampling));
+    let ratios = [
+        arm_speedup(record, baseline, arm),
+        latency_ratio(baseline, arm, &resampling),
+        size_ratio(baseline, arm),
+    ];
     Comparison {
         baseline: baseline.name.clone(),
         arm: arm.name.clone(),
         examples: examples.len() as u64,
-        accuracy_drop: drop(&pair, &examples, &resampling),
-        speedup: arm_speedup(record, baseline, arm),
-        latency_speedup: before
-            .as_ref()
-            .zip(after.as_ref())
-            .and_then(|(before, after)| median_speedup(before, after)),
-        size_ratio: (baseline.size_bytes > 0 && arm.size_bytes > 0)
-            .then(|| arm.size_bytes as f64 / baseline.size_bytes as f64),
+        drops: drops.collect(),
+        ratios: ratios.into_iter().flatten().collect(),
         flips: flips(&pair, &examples),
         kl: divergence(&pair, &examples),
         max_logit_difference: max_difference(&pair, &examples),
@@ -93,18 +101,34 @@ pub(super) fn compare(record: &RunRecord, baseline: &ArmRecord, arm: &ArmRecord)
 }
 
 /// The speedup from one arm of a record to another.
-pub(super) fn arm_speedup(record: &RunRecord, from: &ArmRecord, to: &ArmRecord) -> Option<Speedup> {
+pub(super) fn arm_speedup(record: &RunRecord, from: &ArmRecord, to: &ArmRecord) -> Option<MetricRatio> {
     let resampling = resampling(record, &format!("speed {} {}", from.name, to.name));
     speedup(&from.throughput, &to.throughput, &resampling)
 }
 
-fn resampling(record: &RunRecord, purpose: &str) -> Resampling {
+fn latency_ratio(baseline: &ArmRecord, arm: &ArmRecord, resampling: &Resampling) -> Option<MetricRatio> {
+    let [before, after] = [baseline, arm].map(|arm| latency(&arm.latency, resampling.confidence));
+    let (value, interval, n) = median_speedup(&before, &after)?;
+    Some(plain_ratio(Metric::LatencyP50Ms, value, interval, n))
+}
+
+fn size_ratio(baseline: &ArmRecord, arm: &ArmRecord) -> Option<MetricRatio> {
+    let value = baseline.size_bytes as f64 / arm.size_bytes as f64;
+    (baseline.size_bytes > 0 && arm.size_bytes > 0).then(|| plain_ratio(Metric::SizeMb, value, None, 1))
+}
+
+fn plain_ratio(id: Metric, value: f64, interval: Option<Interval>, n: u64) -> MetricRatio {
+    let (low, high) = ends(interval);
+    MetricRatio { id, value, low, high, n, spread: None, noise: None }
+}
+
+pub(super) fn resampling(record: &RunRecord, purpose: &str) -> Resampling {
     let settings = &record.settings;
     Resampling::new(settings.confidence, settings.resamples, derive_seed(record.seed, purpose))
 }
 
 fn flips(pair: &Pair<'_>, examples: &[usize]) -> Option<Flips> {
-    if pair.questions.task == Task::Similarity || examples.is_empty() {
+    if !pair.questions.task.has_classes() || examples.is_empty() {
         return None;
     }
     let is_flip = |&&example: &&usize| pair.baseline.class(example) != pair.candidate.class(example);
@@ -114,24 +138,25 @@ fn flips(pair: &Pair<'_>, examples: &[usize]) -> Option<Flips> {
 
 fn divergence(pair: &Pair<'_>, examples: &[usize]) -> Option<Divergence> {
     let Questions { task, exclusive, .. } = pair.questions;
-    if task == Task::Similarity || !exclusive || examples.is_empty() {
+    if !task.has_classes() || !exclusive || examples.is_empty() {
         return None;
     }
-    let each: Option<Vec<f64>> = examples
-        .iter()
-        .map(|&example| parity::divergence(pair.baseline.row(example)?, pair.candidate.row(example)?))
-        .collect();
-    let each = each?;
-    let max = each.iter().copied().fold(0.0, f64::max);
-    Some(Divergence { mean: each.iter().sum::<f64>() / each.len() as f64, max })
+    let (mut sum, mut max) = (0.0, 0.0_f64);
+    for &example in examples {
+        let each = parity::divergence(pair.baseline.row(example)?, pair.candidate.row(example)?)?;
+        sum += each;
+        max = max.max(each);
+    }
+    Some(Divergence { mean: sum / examples.len() as f64, max })
 }
 
 fn max_difference(pair: &Pair<'_>, examples: &[usize]) -> Option<f64> {
-    let each: Option<Vec<f64>> = examples
-        .iter()
-        .map(|&example| parity::max_difference(pair.baseline.row(example)?, pair.candidate.row(example)?))
-        .collect();
-    each?.into_iter().reduce(f64::max)
+    let mut largest: Option<f64> = None;
+    for &example in examples {
+        let each = parity::max_difference(pair.baseline.row(example)?, pair.candidate.row(example)?)?;
+        largest = Some(largest.map_or(each, |largest| largest.max(each)));
+    }
+    largest
 }
 
 #[cfg(test)]
@@ -151,7 +176,12 @@ mod tests {
         assert_eq!(comparison.max_logit_difference, Some(2.125));
         let kl = comparison.kl.unwrap();
         assert!(kl.max > 1.0 && kl.mean < 0.01, "{kl:?}");
-        assert!((comparison.size_ratio.unwrap() - 118.0 / 438.0).abs() < 1e-12);
+        assert!((comparison.ratio(Metric::SizeMb).unwrap().value - 438.0 / 118.0).abs() < 1e-12);
+        let drops: Vec<_> = comparison.drops.iter().map(|drop| drop.id).collect();
+        assert_eq!(drops, [Metric::Accuracy, Metric::MacroF1, Metric::Mcc]);
+        assert!(
+            comparison.drops.iter().all(|drop| drop.low < Some(drop.value) && drop.high > Some(drop.value))
+        );
         assert_eq!(comparison, last(&fixture::record()), "same record, same numbers");
     }
 
@@ -175,7 +205,8 @@ mod tests {
     fn nothing_measured_is_nothing_compared() {
         for record in [fixture::empty(), fixture::killed(2), fixture::killed(0)] {
             let comparison = last(&record);
-            assert_eq!((comparison.examples, comparison.accuracy_drop, comparison.speedup), (0, None, None));
+            assert_eq!((comparison.examples, comparison.drops.len()), (0, 0));
+            assert_eq!(comparison.ratio(Metric::Qpm), None);
             assert_eq!((comparison.flips, comparison.max_logit_difference), (None, None));
         }
     }

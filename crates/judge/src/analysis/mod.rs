@@ -1,22 +1,22 @@
 //! What a record says: a pure function of the record, its seed included. Measures nothing.
 
 mod answers;
+mod class_drop;
 mod compare;
 mod drop;
-mod estimate;
 mod latency;
 mod overview;
+mod pair;
 mod quality;
 mod slices;
 mod speed;
 mod summary;
+mod value;
 
 pub use compare::{Comparison, Divergence, Flips};
-pub use drop::AccuracyDrop;
-pub use estimate::Estimate;
-pub use latency::{Latency, Percentile};
 pub use overview::{Analysis, Gains, analyse};
-pub use quality::Metric;
+pub use pair::MetricDrop;
 pub use slices::{Slice, SliceKind};
-pub use speed::Speedup;
-pub use summary::{ArmSummary, MemoryMb};
+pub use speed::MetricRatio;
+pub use summary::ArmSummary;
+pub use value::MetricValue;

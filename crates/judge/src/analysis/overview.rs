@@ -5,21 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answers::{Answers, Questions},
-    compare::{Comparison, arm_speedup, compare},
-    quality::Metric,
-    speed::Speedup,
+    compare::{Comparison, arm_speedup, compare, resampling},
+    speed::MetricRatio,
     summary::{ArmSummary, summarise},
 };
 use crate::{
     record::{ArmRecord, Role, RunRecord},
-    stats::Resampling,
+    task::Metric,
 };
 
 /// Everything that gates and reports need to know of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Analysis {
-    /// What `accuracy` stands for.
+    /// The metric that is judged.
     pub metric: Metric,
+    /// The quality metrics that are shown.
+    pub metrics: Vec<Metric>,
     /// Confidence of every interval.
     pub confidence: f64,
     /// Examples that should have been measured.
@@ -48,15 +49,13 @@ pub struct Gains {
     /// The unquantized arm of the same backend.
     pub unquantized: String,
     /// Baseline → unquantized arm.
-    pub backend: Option<Speedup>,
+    pub backend: Option<MetricRatio>,
     /// Unquantized arm → quantized arm.
-    pub quantization: Option<Speedup>,
+    pub quantization: Option<MetricRatio>,
 }
 
 /// Analyses a record. The same record gives the same analysis, to the bit.
 pub fn analyse(record: &RunRecord) -> Analysis {
-    let confidence =
-        Resampling::new(record.settings.confidence, record.settings.resamples, record.seed).confidence;
     let baseline = baseline(record);
     let others =
         || record.arms.iter().filter(|arm| !baseline.is_some_and(|baseline| std::ptr::eq(*arm, baseline)));
@@ -64,14 +63,15 @@ pub fn analyse(record: &RunRecord) -> Analysis {
     let classes = record.arms.iter().map(|arm| Answers::of(record, arm).classes()).max().unwrap_or(0);
     let examples = record.dataset.rows.max(questions.len() as u64);
     Analysis {
-        metric: Metric::of(record.dataset.task),
-        confidence,
+        metric: record.judged_metric(),
+        metrics: record.metrics().to_vec(),
+        confidence: resampling(record, "").confidence,
         examples,
         unknown_gold: questions.unknown(classes),
         truncated_share: if examples > 0 { record.dataset.truncated as f64 / examples as f64 } else { 0.0 },
         virtualised: record.environment.virtualised,
         interrupted: record.interrupted,
-        arms: record.arms.iter().map(|arm| summarise(record, arm, confidence)).collect(),
+        arms: record.arms.iter().map(|arm| summary(record, arm)).collect(),
         comparisons: others().filter_map(|arm| Some(compare(record, baseline?, arm))).collect(),
         gains: others().filter_map(|arm| gains(record, baseline?, arm)).collect(),
     }
@@ -92,6 +92,10 @@ impl Analysis {
     pub fn baseline(&self) -> Option<&ArmSummary> {
         self.arms.iter().find(|arm| arm.role == Role::Baseline)
     }
+}
+
+fn summary(record: &RunRecord, arm: &ArmRecord) -> ArmSummary {
+    summarise(record, arm, &resampling(record, &format!("metric {}", arm.name)))
 }
 
 fn baseline(record: &RunRecord) -> Option<&ArmRecord> {
@@ -123,8 +127,8 @@ mod tests {
         let names: Vec<_> = analysis.comparisons.iter().map(|comparison| comparison.arm.as_str()).collect();
         assert_eq!(names, ["mlx", "mlx-q8"]);
         let [gains] = analysis.gains.as_slice() else { panic!("{:?}", analysis.gains) };
-        let value = |speedup: Option<Speedup>| speedup.unwrap().value;
-        let total = value(analysis.comparison("mlx-q8").unwrap().speedup);
+        let value = |speedup: Option<MetricRatio>| speedup.unwrap().value;
+        let total = value(analysis.comparison("mlx-q8").unwrap().ratio(Metric::Qpm).copied());
         let product = value(gains.backend) * value(gains.quantization);
         assert!((total - product).abs() < 1e-9, "the parts multiply to the whole");
         assert!((value(gains.backend) - 2.0).abs() < 0.05 && (value(gains.quantization) - 2.0).abs() < 0.05);

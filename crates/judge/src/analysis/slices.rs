@@ -3,11 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::drop::{AccuracyDrop, Pair, drop};
+use super::{
+    drop::{drop, drop_value},
+    pair::{MetricDrop, Pair},
+};
 use crate::{
     metrics::classification::gold_class,
-    record::Task,
-    stats::{Resampling, quantile},
+    stats::{Resampling, proportion::Outcomes, quantile},
+    task::Metric,
 };
 
 /// What the examples of a slice share.
@@ -30,10 +33,10 @@ pub struct Slice {
     /// Which: a label, or a range of tokens such as `18 to 31 tokens`.
     pub name: String,
     /// The drop within.
-    pub drop: AccuracyDrop,
+    pub drop: MetricDrop,
 }
 
-/// The slice with the largest drop of each kind.
+/// The slice with the largest drop of each kind: labels by their recall, lengths by the metric that is judged.
 pub(super) fn worst_slices(
     pair: &Pair<'_>,
     examples: &[usize],
@@ -41,46 +44,73 @@ pub(super) fn worst_slices(
     tokens: &[u32],
     resampling: &Resampling,
 ) -> Vec<Slice> {
-    let worst = |kind, parts: Vec<(String, Vec<usize>)>| {
-        let slices = parts.into_iter().filter_map(|(name, part)| {
-            let drop = drop(pair, &part, resampling)?;
-            Some(Slice { kind, name, drop })
-        });
-        slices.reduce(|worst, next| if next.drop.value > worst.drop.value { next } else { worst })
-    };
-    let by_label = match pair.questions.task {
-        Task::Classification => label_parts(pair, examples, labels),
-        Task::Similarity => Vec::new(),
-    };
-    let by_length = length_parts(examples, tokens);
-    [worst(SliceKind::Label, by_label), worst(SliceKind::Length, by_length)].into_iter().flatten().collect()
+    let by_label = worst_label(pair, examples, labels, resampling);
+    by_label.into_iter().chain(worst_length(pair, examples, tokens, resampling)).collect()
 }
 
-fn label_parts(pair: &Pair<'_>, examples: &[usize], labels: &[String]) -> Vec<(String, Vec<usize>)> {
+fn worst_label(
+    pair: &Pair<'_>,
+    examples: &[usize],
+    labels: &[String],
+    resampling: &Resampling,
+) -> Option<Slice> {
+    if !pair.questions.task.has_classes() {
+        return None;
+    }
     let classes = pair.baseline.classes();
-    let class_of = |example: usize| gold_class(pair.questions.gold(example), classes);
-    let part = |class: usize| {
-        let name = labels.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
-        (name, examples.iter().copied().filter(|&example| class_of(example) == Some(class)).collect())
-    };
-    (0..classes).map(part).collect()
+    let mut parts = vec![Outcomes { examples: 0.0, lost: 0.0, gained: 0.0 }; classes];
+    for &example in examples {
+        if let Some(class) = gold_class(pair.questions.gold(example), classes) {
+            let (lost, gained) = pair.outcome(example);
+            parts[class].examples += 1.0;
+            parts[class].lost += f64::from(u8::from(lost));
+            parts[class].gained += f64::from(u8::from(gained));
+        }
+    }
+    let drops = parts.iter().map(|part| (part.examples > 0.0).then(|| part.drop()));
+    let class = worst(drops)?;
+    let name = labels.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
+    Some(Slice {
+        kind: SliceKind::Label,
+        name,
+        drop: MetricDrop::of_share(Metric::Recall, &parts[class], resampling)?,
+    })
+}
+
+fn worst_length(
+    pair: &Pair<'_>,
+    examples: &[usize],
+    tokens: &[u32],
+    resampling: &Resampling,
+) -> Option<Slice> {
+    let metric = *pair.questions.metrics.first()?;
+    let parts = length_parts(examples, tokens);
+    let part = &parts[worst(parts.iter().map(|part| drop_value(metric, pair, part)))?];
+    let drop = drop(metric, pair, part, resampling)?;
+    Some(Slice { kind: SliceKind::Length, name: length_name(part, tokens)?, drop })
+}
+
+/// The place of the largest drop, the first of equals.
+fn worst(drops: impl Iterator<Item = Option<f64>>) -> Option<usize> {
+    let known = drops.enumerate().filter_map(|(place, drop)| Some((place, drop?)));
+    known.reduce(|worst, next| if next.1 > worst.1 { next } else { worst }).map(|(place, _)| place)
 }
 
 /// Four parts of about equal size; fewer when many examples are of one length.
-fn length_parts(examples: &[usize], tokens: &[u32]) -> Vec<(String, Vec<usize>)> {
+fn length_parts(examples: &[usize], tokens: &[u32]) -> Vec<Vec<usize>> {
     let length = |example: usize| tokens.get(example).copied();
     let lengths: Vec<f64> = examples.iter().filter_map(|&example| length(example)).map(f64::from).collect();
-    let Some(cuts) = [0.25, 0.5, 0.75].map(|q| quantile::quantile(&lengths, q)).into_iter().collect() else {
-        return Vec::new();
-    };
-    let cuts: Vec<f64> = cuts;
+    let mut lengths = lengths;
+    lengths.sort_by(f64::total_cmp);
+    let cuts = [0.25, 0.5, 0.75].map(|q| quantile::quantile_sorted(&lengths, q));
     let mut parts = vec![Vec::new(); 4];
     for &example in examples {
         if let Some(length) = length(example) {
-            parts[cuts.iter().filter(|&&cut| f64::from(length) > cut).count()].push(example);
+            parts[cuts.iter().flatten().filter(|&&cut| f64::from(length) > cut).count()].push(example);
         }
     }
-    parts.into_iter().filter_map(|part| Some((length_name(&part, tokens)?, part))).collect()
+    parts.retain(|part| !part.is_empty());
+    parts
 }
 
 fn length_name(part: &[usize], tokens: &[u32]) -> Option<String> {

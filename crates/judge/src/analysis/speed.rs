@@ -5,26 +5,31 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::estimate::ends;
+use super::value::ends;
 use crate::{
     record::Call,
     stats::{Resampling, paired},
+    task::Metric,
 };
 
-/// How many times faster the candidate did the same work.
+/// How many times better an arm is than another: above 1 it is better, whichever way the metric counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Speedup {
-    /// Baseline time / candidate time, summed over the paired blocks.
+pub struct MetricRatio {
+    /// Which metric; of `qpm` it is the speedup: summed time of the other / summed time of the arm.
+    pub id: Metric,
+    /// The ratio.
     pub value: f64,
-    /// Lower end of its interval; `null` with fewer than three blocks.
+    /// Lower end of its interval; `null` when none is given, as from fewer than three blocks.
     pub low: Option<f64>,
-    /// Upper end of its interval; `null` with fewer than three blocks.
+    /// Upper end of its interval; `null` when none is given, as from fewer than three blocks.
     pub high: Option<f64>,
-    /// Paired blocks.
-    pub blocks: u64,
-    /// Standard deviation of the logarithm of the blocks' own ratios.
-    pub block_spread: Option<f64>,
-    /// The relative difference that two equal arms could show by chance in such a run.
+    /// Units it rests on: of a speedup paired blocks.
+    pub n: u64,
+    /// Of a speedup: standard deviation of the logarithm of the blocks' own ratios.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f64>,
+    /// Of a speedup: the relative difference that two equal arms could show by chance in such a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<f64>,
 }
 
@@ -49,7 +54,7 @@ fn blocks(calls: &[Call]) -> BTreeMap<u32, Block> {
 
 /// Compares the throughput phases over the blocks in which both arms did the same work; a block
 /// that one of them did not finish is left out. `None` without such blocks.
-pub(super) fn speedup(baseline: &[Call], candidate: &[Call], resampling: &Resampling) -> Option<Speedup> {
+pub(super) fn speedup(baseline: &[Call], candidate: &[Call], resampling: &Resampling) -> Option<MetricRatio> {
     let candidate = blocks(candidate);
     let pairs: Vec<(f64, f64)> = blocks(baseline)
         .iter()
@@ -60,7 +65,7 @@ pub(super) fn speedup(baseline: &[Call], candidate: &[Call], resampling: &Resamp
         .collect();
     let paired::Ratio { value, interval, blocks, spread, noise } = paired::ratio_of_sums(&pairs, resampling)?;
     let (low, high) = ends(interval);
-    Some(Speedup { value, low, high, blocks, block_spread: spread, noise })
+    Some(MetricRatio { id: Metric::Qpm, value, low, high, n: blocks, spread, noise })
 }
 
 /// Counts per second of the time spent in calls. `None` when no time was spent.
@@ -83,7 +88,7 @@ mod tests {
     fn the_same_work_is_compared() {
         let record = fixture::record();
         let speedup = speedup(&record.arms[0].throughput, &record.arms[2].throughput, &resampling()).unwrap();
-        assert_eq!(speedup.blocks, 20);
+        assert_eq!(speedup.n, 20);
         assert!((speedup.value - 4.0).abs() < 0.05, "{speedup:?}");
         assert!(speedup.low.unwrap() > 3.9 && speedup.high.unwrap() < 4.1 && speedup.noise.unwrap() < 0.02);
     }
@@ -92,7 +97,7 @@ mod tests {
     fn unfinished_blocks_are_left_out() {
         let record = fixture::record();
         let (before, after) = (&record.arms[0].throughput, &record.arms[2].throughput);
-        assert_eq!(speedup(before, &after[..7], &resampling()).unwrap().blocks, 3);
+        assert_eq!(speedup(before, &after[..7], &resampling()).unwrap().n, 3);
         assert_eq!(speedup(before, &after[..1], &resampling()), None);
         assert_eq!(speedup(&[], &[], &resampling()), None);
     }

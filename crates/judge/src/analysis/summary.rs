@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answers::{Answers, Questions},
-    estimate::Estimate,
-    latency::{Latency, latency},
+    latency::latency,
     quality::{Quality, predictions_sha256, quality},
     speed::per_second,
+    value::{MetricValue, value_of},
 };
-use crate::record::{ArmRecord, Failure, Role, RunRecord};
+use crate::{
+    record::{ArmRecord, Failure, Memory, Role, RunRecord},
+    stats::Resampling,
+    task::Metric,
+};
 
 /// What one arm is and how it did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,30 +38,10 @@ pub struct ArmSummary {
     pub weights: String,
     /// Hash of the conversion recipe of a converted artefact.
     pub recipe_sha256: Option<String>,
-    /// The quality metric of the run (see `metric`).
-    pub accuracy: Option<Estimate>,
-    /// Pearson's correlation with the gold; similarity only.
-    pub pearson: Option<Estimate>,
-    /// Mean F1 over the classes.
-    pub macro_f1: Option<f64>,
-    /// Matthews' correlation.
-    pub mcc: Option<f64>,
-    /// Share found of each gold class, in the order of `dataset.labels.names`; `null` for a class without examples.
-    pub recall: Vec<Option<f64>>,
+    /// The quality metrics that are shown, and those of performance; one that could not be had is not there.
+    pub metrics: Vec<MetricValue>,
     /// Examples by gold class (rows) and predicted class (columns).
     pub confusion: Vec<Vec<u64>>,
-    /// Queries per minute: examples / seconds × 60 in the throughput phase.
-    pub qpm: Option<f64>,
-    /// Real tokens per second in the throughput phase.
-    pub tokens_per_second: Option<f64>,
-    /// The same with the padding counted.
-    pub padded_tokens_per_second: Option<f64>,
-    /// Latency phase, in milliseconds.
-    pub latency_ms: Option<Latency>,
-    /// Memory of the arm's process.
-    pub memory_mb: MemoryMb,
-    /// Size on disk in MB (10^6 bytes).
-    pub size_mb: Option<f64>,
     /// Size computed from the recipe, in MB.
     pub expected_size_mb: Option<f64>,
     /// SHA-256 of the predictions in dataset order: classes as little-endian `u32`, scores as
@@ -67,26 +51,24 @@ pub struct ArmSummary {
     pub failure: Option<Failure>,
 }
 
-/// Resident memory in MB (10^6 bytes).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct MemoryMb {
-    /// Mean of the samples taken after every block of work.
-    pub average: Option<f64>,
-    /// Highest ever, as the operating system counts it.
-    pub peak: Option<f64>,
-    /// Right after loading.
-    pub after_load: Option<f64>,
-    /// Highest of the backend's own allocator.
-    pub backend_peak: Option<f64>,
+impl ArmSummary {
+    /// The value of a metric that an arm has one of.
+    pub fn metric(&self, id: Metric) -> Option<&MetricValue> {
+        value_of(&self.metrics, id)
+    }
+
+    /// The value of a metric for a class.
+    pub fn class_metric(&self, id: Metric, class: usize) -> Option<&MetricValue> {
+        self.metrics.iter().find(|value| value.id == id && value.class.is_some_and(|of| of as usize == class))
+    }
 }
 
-/// Summarises one arm. `confidence` is that of every interval.
-pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, confidence: f64) -> ArmSummary {
+/// Summarises one arm.
+pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, resampling: &Resampling) -> ArmSummary {
     let questions = Questions::of(record);
     let answers = Answers::of(record, arm);
-    let Quality { accuracy, pearson, macro_f1, mcc, recall, confusion } =
-        quality(&questions, &answers, confidence);
-    let tokens_per_second = per_second(&arm.throughput, |call| call.tokens);
+    let Quality { metrics, confusion } = quality(&questions, &answers, resampling);
+    let performance = [throughput(record, arm), latency(&arm.latency, resampling.confidence), resources(arm)];
     ArmSummary {
         name: arm.name.clone(),
         role: arm.role,
@@ -97,41 +79,40 @@ pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, confidence: f64) ->
         group_size: arm.quantization.map(|quantization| quantization.group_size),
         weights: arm.weights.clone(),
         recipe_sha256: arm.recipe_sha256.clone(),
-        accuracy,
-        pearson,
-        macro_f1,
-        mcc,
-        recall,
+        metrics: metrics.into_iter().chain(performance.into_iter().flatten()).collect(),
         confusion,
-        qpm: per_second(&arm.throughput, |call| call.examples).map(|rate| rate * 60.0),
-        tokens_per_second,
-        padded_tokens_per_second: padding_factor(record)
-            .zip(tokens_per_second)
-            .map(|(factor, rate)| factor * rate),
-        latency_ms: latency(&arm.latency, confidence),
-        memory_mb: memory(arm),
-        size_mb: known(arm.size_bytes),
         expected_size_mb: arm.expected_size_bytes.and_then(known),
         predictions_sha256: predictions_sha256(&questions, &answers),
         failure: arm.failure.clone(),
     }
 }
 
-/// Padded tokens per real token.
-fn padding_factor(record: &RunRecord) -> Option<f64> {
+fn throughput(record: &RunRecord, arm: &ArmRecord) -> Vec<MetricValue> {
+    let calls = arm.throughput.len() as u64;
+    let tokens = per_second(&arm.throughput, |call| call.tokens);
     let facts = &record.dataset;
-    (facts.real_tokens > 0).then(|| facts.padded_tokens as f64 / facts.real_tokens as f64)
+    let padding = (facts.real_tokens > 0).then(|| facts.padded_tokens as f64 / facts.real_tokens as f64);
+    let rates = [
+        (Metric::Qpm, per_second(&arm.throughput, |call| call.examples).map(|rate| rate * 60.0)),
+        (Metric::TokensPerSecond, tokens),
+        (Metric::PaddedTokensPerSecond, padding.zip(tokens).map(|(factor, rate)| factor * rate)),
+    ];
+    rates.into_iter().filter_map(|(id, rate)| MetricValue::new(id, rate?, None, calls)).collect()
 }
 
-fn memory(arm: &ArmRecord) -> MemoryMb {
-    let samples = &arm.memory.samples;
+/// Memory of the arm's process, and its size on disk.
+fn resources(arm: &ArmRecord) -> Vec<MetricValue> {
+    let Memory { samples, peak, after_load, backend_peak, before_load: _ } = &arm.memory;
     let total: u128 = samples.iter().map(|bytes| u128::from(*bytes)).sum();
-    MemoryMb {
-        average: (!samples.is_empty()).then(|| total as f64 / samples.len() as f64 / 1e6),
-        peak: known(arm.memory.peak),
-        after_load: known(arm.memory.after_load),
-        backend_peak: arm.memory.backend_peak.map(megabytes),
-    }
+    let average = (!samples.is_empty()).then(|| total as f64 / samples.len() as f64 / 1e6);
+    let each = [
+        (Metric::MemoryAverageMb, average, samples.len() as u64),
+        (Metric::MemoryPeakMb, known(*peak), 1),
+        (Metric::MemoryAfterLoadMb, known(*after_load), 1),
+        (Metric::MemoryBackendPeakMb, backend_peak.map(megabytes), 1),
+        (Metric::SizeMb, known(arm.size_bytes), 1),
+    ];
+    each.into_iter().filter_map(|(id, value, n)| MetricValue::new(id, value?, None, n)).collect()
 }
 
 /// Megabytes; a quantity of 0 was not measured.
@@ -144,27 +125,30 @@ mod tests {
     use super::*;
     use crate::fixture;
 
+    fn summary(record: &RunRecord, arm: usize) -> ArmSummary {
+        summarise(record, &record.arms[arm], &Resampling::new(0.95, 1000, 1))
+    }
+
     #[test]
     fn arms_are_summed_up() {
         let record = fixture::record();
-        let arm = summarise(&record, &record.arms[0], 0.95);
+        let arm = summary(&record, 0);
+        let value = |id| arm.metric(id).unwrap().value;
         let seconds = record.arms[0].throughput.iter().map(|call| call.ns).sum::<u64>() as f64 / 1e9;
-        assert!((arm.qpm.unwrap() - 600.0 / seconds * 60.0).abs() < 1e-6);
+        assert!((value(Metric::Qpm) - 600.0 / seconds * 60.0).abs() < 1e-6);
         let tokens = record.dataset.real_tokens as f64;
-        assert!((arm.tokens_per_second.unwrap() - tokens / seconds).abs() < 1e-6);
-        assert!((arm.padded_tokens_per_second.unwrap() - 1.25 * tokens / seconds).abs() < 0.1);
-        assert_eq!((arm.memory_mb.average, arm.memory_mb.peak), (Some(520.0), Some(600.0)));
-        assert_eq!((arm.size_mb, arm.expected_size_mb), (Some(438.0), None));
+        assert!((value(Metric::TokensPerSecond) - tokens / seconds).abs() < 1e-6);
+        assert!((value(Metric::PaddedTokensPerSecond) - 1.25 * tokens / seconds).abs() < 0.1);
+        assert_eq!((value(Metric::MemoryAverageMb), value(Metric::MemoryPeakMb)), (520.0, 600.0));
+        assert_eq!((value(Metric::SizeMb), arm.expected_size_mb), (438.0, None));
+        assert_eq!(arm.class_metric(Metric::Recall, 2).unwrap().value, 0.9);
         assert_eq!(arm.predictions_sha256.unwrap().len(), 64);
     }
 
     #[test]
     fn a_killed_arm_has_no_numbers() {
-        let record = fixture::killed(2);
-        let arm = summarise(&record, &record.arms[2], 0.95);
-        assert_eq!((arm.accuracy, arm.qpm, arm.latency_ms), (None, None, None));
-        assert_eq!((arm.memory_mb.average, arm.memory_mb.peak), (None, None));
-        assert_eq!((arm.macro_f1, arm.predictions_sha256), (None, None));
-        assert_eq!(arm.failure.unwrap().phase, "load");
+        let arm = summary(&fixture::killed(2), 2);
+        assert_eq!(arm.metrics.iter().map(|value| value.id).collect::<Vec<_>>(), [Metric::SizeMb]);
+        assert_eq!((arm.predictions_sha256, arm.failure.unwrap().phase.as_str()), (None, "load"));
     }
 }

@@ -1,6 +1,6 @@
 //! All gates of a run, and its verdict.
 
-use super::{accuracy::accuracy, exit_code, outcome::GateResult, size::size, speed::speed, verdict::Verdict};
+use super::{exit_code, outcome::GateResult, quality::quality, size::size, speed::speed, verdict::Verdict};
 use crate::{analysis::Analysis, record::Policy};
 
 /// The verdicts of a run.
@@ -19,7 +19,7 @@ pub struct Judgement {
 pub fn evaluate(analysis: &Analysis, policy: &Policy) -> Judgement {
     let gates: Vec<GateResult> = analysis
         .candidates()
-        .flat_map(|arm| [accuracy(analysis, arm, policy), speed(analysis, arm, policy), size(arm, policy)])
+        .flat_map(|arm| [quality(analysis, arm, policy), speed(analysis, arm, policy), size(arm, policy)])
         .map(|result| if analysis.interrupted { without_pass(result) } else { result })
         .collect();
     let verdicts: Vec<Verdict> = gates.iter().map(|gate| gate.verdict).collect();
@@ -59,8 +59,9 @@ mod tests {
     #[test]
     fn a_good_candidate_passes() {
         let judgement = judged(&fixture::record());
-        let names: Vec<_> = judgement.gates.iter().map(|gate| (gate.name, gate.arm.as_str())).collect();
-        assert_eq!(names, [(Gate::Accuracy, "mlx-q8"), (Gate::Speed, "mlx-q8"), (Gate::Size, "mlx-q8")]);
+        let gates: Vec<_> = judgement.gates.iter().map(|gate| (gate.gate, gate.name.as_str())).collect();
+        assert_eq!(gates, [(Gate::Quality, "accuracy"), (Gate::Speed, "speed"), (Gate::Size, "size")]);
+        assert!(judgement.gates.iter().all(|gate| gate.arm == "mlx-q8"));
         assert_eq!((judgement.verdict, judgement.exit_code), (Verdict::Pass, exit_code::PASS));
     }
 

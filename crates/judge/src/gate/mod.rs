@@ -2,10 +2,10 @@
 //!
 //! `docs/gates.md` states the rules in prose.
 
-mod accuracy;
 mod evaluate;
 pub mod exit_code;
 mod outcome;
+mod quality;
 mod size;
 mod speed;
 mod verdict;

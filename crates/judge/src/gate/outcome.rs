@@ -7,41 +7,33 @@ use super::verdict::Verdict;
 use crate::{
     analysis::{Analysis, ArmSummary},
     record::Failure,
+    task::Metric,
 };
 
 /// The gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gate {
-    /// The drop of the quality metric.
-    Accuracy,
+    /// The drop of the quality metric that is judged.
+    Quality,
     /// The ratio of times.
     Speed,
     /// The size on disk.
     Size,
 }
 
-impl Gate {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Accuracy => "accuracy",
-            Self::Speed => "speed",
-            Self::Size => "size",
-        }
-    }
-}
-
 /// A verdict with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateResult {
     /// Which gate.
-    pub name: Gate,
+    pub gate: Gate,
+    /// Its name: `speed`, `size`, or the id of the metric that is judged, such as `accuracy`.
+    pub name: String,
     /// The arm judged.
     pub arm: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// What was measured: accuracy drop (absolute), speedup (ratio) or size (MB).
+    /// What was measured: drop (absolute), speedup (ratio) or size (MB).
     pub measured: Option<f64>,
     /// Lower end of its interval.
     pub low: Option<f64>,
@@ -54,10 +46,16 @@ pub struct GateResult {
 }
 
 impl GateResult {
+    /// A result of the quality gate without numbers.
+    pub(super) fn quality(metric: Metric, arm: &ArmSummary) -> Self {
+        Self::new(Gate::Quality, metric.id(), arm)
+    }
+
     /// A result without numbers.
-    pub(super) fn new(name: Gate, arm: &ArmSummary) -> Self {
+    pub(super) fn new(gate: Gate, name: &str, arm: &ArmSummary) -> Self {
         Self {
-            name,
+            gate,
+            name: name.to_owned(),
             arm: arm.name.clone(),
             verdict: Verdict::Error,
             measured: None,

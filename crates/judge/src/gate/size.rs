@@ -4,7 +4,7 @@ use super::{
     outcome::{Gate, GateResult, failed},
     verdict::Verdict,
 };
-use crate::{analysis::ArmSummary, record::Policy};
+use crate::{analysis::ArmSummary, record::Policy, task::Metric};
 
 /// Judges the size of `arm` against the target of the policy, or else against the size computed
 /// from its conversion recipe.
@@ -13,22 +13,28 @@ pub(super) fn size(arm: &ArmSummary, policy: &Policy) -> GateResult {
         let computed = arm.expected_size_mb?;
         Some((computed, "size computed from the recipe"))
     });
-    let mut result = GateResult::new(Gate::Size, arm);
+    let mut result = GateResult::new(Gate::Size, "size", arm);
     if let Some((target, _)) = target {
         result = result.limit(target);
     }
-    if let Some(size) = arm.size_mb {
+    let size = arm.metric(Metric::SizeMb).map(|size| size.value);
+    if let Some(size) = size {
         result = result.measured(size, None, None);
     }
-    let (verdict, reason) = judge(arm, target, policy.size_tolerance);
+    let (verdict, reason) = judge(arm, size, target, policy.size_tolerance);
     result.verdict(verdict, reason)
 }
 
-fn judge(arm: &ArmSummary, target: Option<(f64, &str)>, tolerance: f64) -> (Verdict, String) {
+fn judge(
+    arm: &ArmSummary,
+    size: Option<f64>,
+    target: Option<(f64, &str)>,
+    tolerance: f64,
+) -> (Verdict, String) {
     if let Some(reason) = failed(arm) {
         return (Verdict::Error, reason);
     }
-    let Some(size) = arm.size_mb else {
+    let Some(size) = size else {
         return (Verdict::Error, "the size on disk is not known".to_owned());
     };
     let Some((target, what)) = target else {

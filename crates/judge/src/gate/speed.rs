@@ -7,14 +7,16 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    analysis::{Analysis, ArmSummary, Speedup},
+    analysis::{Analysis, ArmSummary, MetricRatio},
     record::{Policy, SpeedOn},
+    task::Metric,
 };
 
 /// Judges the speedup of `arm`. The ratio is shown even when it is not judged.
 pub(super) fn speed(analysis: &Analysis, arm: &ArmSummary, policy: &Policy) -> GateResult {
-    let result = GateResult::new(Gate::Speed, arm).limit(policy.min_speedup);
-    let Some(speedup) = analysis.comparison(&arm.name).and_then(|comparison| comparison.speedup) else {
+    let result = GateResult::new(Gate::Speed, "speed", arm).limit(policy.min_speedup);
+    let Some(speedup) = analysis.comparison(&arm.name).and_then(|comparison| comparison.ratio(Metric::Qpm))
+    else {
         let reason = broken(analysis, arm);
         let reason = reason.unwrap_or_else(|| "no block of work was measured in both arms".to_owned());
         return result.verdict(Verdict::Error, reason);
@@ -23,15 +25,20 @@ pub(super) fn speed(analysis: &Analysis, arm: &ArmSummary, policy: &Policy) -> G
     if let Some(reason) = broken(analysis, arm) {
         return result.verdict(Verdict::Error, reason);
     }
-    if let Some(reason) = unsupported(analysis, arm, &speedup, policy) {
+    if let Some(reason) = unsupported(analysis, arm, speedup, policy) {
         return result.verdict(Verdict::NotJudged, reason);
     }
-    let (verdict, reason) = judge(analysis, &speedup, policy.min_speedup);
+    let (verdict, reason) = judge(analysis, speedup, policy.min_speedup);
     result.verdict(verdict, reason)
 }
 
 /// Why the environment cannot support a verdict.
-fn unsupported(analysis: &Analysis, arm: &ArmSummary, speedup: &Speedup, policy: &Policy) -> Option<String> {
+fn unsupported(
+    analysis: &Analysis,
+    arm: &ArmSummary,
+    speedup: &MetricRatio,
+    policy: &Policy,
+) -> Option<String> {
     if policy.speed_on == SpeedOn::Any {
         return None;
     }
@@ -50,9 +57,9 @@ fn unsupported(analysis: &Analysis, arm: &ArmSummary, speedup: &Speedup, policy:
     ))
 }
 
-fn judge(analysis: &Analysis, speedup: &Speedup, limit: f64) -> (Verdict, String) {
+fn judge(analysis: &Analysis, speedup: &MetricRatio, limit: f64) -> (Verdict, String) {
     let (Some(low), Some(high)) = (speedup.low, speedup.high) else {
-        let blocks = speedup.blocks;
+        let blocks = speedup.n;
         return (
             Verdict::Inconclusive,
             format!("{blocks} blocks are too few for an interval, three are needed"),
@@ -73,11 +80,11 @@ fn judge(analysis: &Analysis, speedup: &Speedup, limit: f64) -> (Verdict, String
 }
 
 /// The width of an interval of logarithms falls with the square root of the blocks.
-fn blocks_missing(speedup: &Speedup, low: f64, high: f64, limit: f64) -> Option<u64> {
+fn blocks_missing(speedup: &MetricRatio, low: f64, high: f64, limit: f64) -> Option<u64> {
     let reach = if speedup.value >= limit { speedup.value / low } else { high / speedup.value };
     let distance = (speedup.value / limit).ln();
-    let needed = speedup.blocks as f64 * (reach.ln() / distance).powi(2);
-    (needed < 1e6).then(|| (needed - speedup.blocks as f64).ceil().max(1.0) as u64)
+    let needed = speedup.n as f64 * (reach.ln() / distance).powi(2);
+    (needed < 1e6).then(|| (needed - speedup.n as f64).ceil().max(1.0) as u64)
 }
 
 #[cfg(test)]

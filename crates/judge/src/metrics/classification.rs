@@ -67,40 +67,89 @@ impl Confusion {
         (0..self.classes).map(|class| ratio(self.hits(class), self.gold(class))).collect()
     }
 
+    /// What F1 and Matthews' correlation need to know; examples whose gold is no class are left out.
+    pub fn margins(&self) -> Margins {
+        let mut margins = Margins::new(self.classes);
+        for (cell, count) in self.counts.iter().enumerate() {
+            margins.add(cell / self.classes, cell % self.classes, *count as f64);
+        }
+        margins
+    }
+
+    /// Examples of a class that were answered rightly.
+    pub fn hits(&self, class: usize) -> u64 {
+        self.counts[class * self.classes + class]
+    }
+
+    /// Examples of a gold class.
+    pub fn gold(&self, class: usize) -> u64 {
+        self.counts[class * self.classes..][..self.classes].iter().sum()
+    }
+}
+
+/// For each class how often it was right, gold and predicted. Counts may be weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Margins {
+    right: Vec<f64>,
+    gold: Vec<f64>,
+    predicted: Vec<f64>,
+}
+
+impl Margins {
+    /// Nothing counted yet.
+    pub fn new(classes: usize) -> Self {
+        Self { right: vec![0.0; classes], gold: vec![0.0; classes], predicted: vec![0.0; classes] }
+    }
+
+    /// Forgets what was counted.
+    pub fn clear(&mut self) {
+        [&mut self.right, &mut self.gold, &mut self.predicted]
+            .into_iter()
+            .for_each(|counts| counts.fill(0.0));
+    }
+
+    /// Counts `weight` examples of one gold class and one predicted class.
+    pub fn add(&mut self, gold: usize, predicted: usize, weight: f64) {
+        self.gold[gold] += weight;
+        self.predicted[predicted] += weight;
+        if gold == predicted {
+            self.right[gold] += weight;
+        }
+    }
+
+    /// For each class how many were answered rightly.
+    pub fn right(&self) -> &[f64] {
+        &self.right
+    }
+
+    /// For each class how many there are.
+    pub fn gold(&self) -> &[f64] {
+        &self.gold
+    }
+
     /// The mean F1 over the classes that occur in the gold or the predictions.
     pub fn macro_f1(&self) -> Option<f64> {
-        let scores: Vec<f64> = (0..self.classes)
-            .filter_map(|class| ratio(2 * self.hits(class), self.gold(class) + self.predicted(class)))
-            .collect();
-        (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
+        let (mut sum, mut occurring) = (0.0, 0_u32);
+        for ((right, gold), predicted) in self.right.iter().zip(&self.gold).zip(&self.predicted) {
+            if gold + predicted > 0.0 {
+                sum += 2.0 * right / (gold + predicted);
+                occurring += 1;
+            }
+        }
+        (occurring > 0).then(|| sum / f64::from(occurring))
     }
 
     /// Matthews' correlation for several classes (Gorodkin, "Comparing two K-category assignments
     /// by a K-category correlation coefficient", 2004). `None` when gold or predictions are all
     /// of one class.
     pub fn mcc(&self) -> Option<f64> {
-        let total = self.counts.iter().sum::<u64>() as f64;
-        let dot = |left: &dyn Fn(usize) -> u64, right: &dyn Fn(usize) -> u64| {
-            (0..self.classes).map(|class| left(class) as f64 * right(class) as f64).sum::<f64>()
-        };
-        let (gold, predicted) = (|class| self.gold(class), |class| self.predicted(class));
-        let covariance = self.correct() as f64 * total - dot(&gold, &predicted);
-        let gold_variance = total * total - dot(&gold, &gold);
-        let predicted_variance = total * total - dot(&predicted, &predicted);
+        let total: f64 = self.gold.iter().sum();
+        let dot = |left: &[f64], right: &[f64]| left.iter().zip(right).map(|(l, r)| l * r).sum::<f64>();
+        let covariance = self.right.iter().sum::<f64>() * total - dot(&self.gold, &self.predicted);
+        let gold_variance = total * total - dot(&self.gold, &self.gold);
+        let predicted_variance = total * total - dot(&self.predicted, &self.predicted);
         let correlation = covariance / (gold_variance * predicted_variance).sqrt();
         correlation.is_finite().then_some(correlation)
-    }
-
-    fn hits(&self, class: usize) -> u64 {
-        self.counts[class * self.classes + class]
-    }
-
-    fn gold(&self, class: usize) -> u64 {
-        self.counts[class * self.classes..][..self.classes].iter().sum()
-    }
-
-    fn predicted(&self, class: usize) -> u64 {
-        (0..self.classes).map(|gold| self.counts[gold * self.classes + class]).sum()
     }
 }
 
@@ -135,16 +184,16 @@ mod tests {
         assert_eq!(confusion.rows(), [[2, 0, 0], [0, 0, 1], [1, 0, 2]]);
         assert_eq!(confusion.accuracy(), Some(4.0 / 6.0));
         assert_eq!(confusion.recall(), [Some(1.0), Some(0.0), Some(2.0 / 3.0)]);
-        assert!((confusion.macro_f1().unwrap() - (0.8 + 0.0 + 2.0 / 3.0) / 3.0).abs() < 1e-12);
-        assert!((confusion.mcc().unwrap() - 9.0 / (22.0 * 18.0_f64).sqrt()).abs() < 1e-12);
+        assert!((confusion.margins().macro_f1().unwrap() - (0.8 + 0.0 + 2.0 / 3.0) / 3.0).abs() < 1e-12);
+        assert!((confusion.margins().mcc().unwrap() - 9.0 / (22.0 * 18.0_f64).sqrt()).abs() < 1e-12);
     }
 
     #[test]
     fn unknown_gold_is_wrong_and_nothing_is_nothing() {
         let confusion = Confusion::new(2, [(None, 0), (Some(0), 0)]);
-        assert_eq!((confusion.accuracy(), confusion.mcc()), (Some(0.5), None));
+        assert_eq!((confusion.accuracy(), confusion.margins().mcc()), (Some(0.5), None));
         let empty = Confusion::new(0, []);
-        assert_eq!((empty.accuracy(), empty.macro_f1(), empty.mcc()), (None, None, None));
+        assert_eq!((empty.accuracy(), empty.margins().macro_f1(), empty.margins().mcc()), (None, None, None));
         assert!(empty.rows().is_empty() && empty.recall().is_empty());
     }
 }

@@ -7,17 +7,29 @@ pub fn divergence(baseline: &[f32], candidate: &[f32]) -> Option<f64> {
     if baseline.len() != candidate.len() || baseline.is_empty() {
         return None;
     }
-    let (before, after) = (log_softmax(baseline), log_softmax(candidate));
-    let sum: f64 = before.iter().zip(&after).map(|(p, q)| p.exp() * (p - q)).sum();
+    let (before, after) = (LogSoftmax::of(baseline), LogSoftmax::of(candidate));
+    let terms = baseline.iter().zip(candidate).map(|(left, right)| (before.at(*left), after.at(*right)));
+    let sum: f64 = terms.map(|(p, q)| p.exp() * (p - q)).sum();
     // Rounding may leave it just below zero.
     sum.is_finite().then(|| sum.max(0.0))
 }
 
-fn log_softmax(row: &[f32]) -> Vec<f64> {
-    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let shifted: Vec<f64> = row.iter().map(|value| f64::from(*value) - f64::from(largest)).collect();
-    let log_sum = shifted.iter().map(|value| value.exp()).sum::<f64>().ln();
-    shifted.into_iter().map(|value| value - log_sum).collect()
+/// The logarithm of the softmax of a row, number by number.
+struct LogSoftmax {
+    largest: f64,
+    log_sum: f64,
+}
+
+impl LogSoftmax {
+    fn of(row: &[f32]) -> Self {
+        let largest = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let log_sum = row.iter().map(|value| (f64::from(*value) - largest).exp()).sum::<f64>().ln();
+        Self { largest, log_sum }
+    }
+
+    fn at(&self, value: f32) -> f64 {
+        f64::from(value) - self.largest - self.log_sum
+    }
 }
 
 /// The largest absolute difference between two rows. `None` when they differ in length.

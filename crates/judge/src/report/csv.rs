@@ -1,7 +1,12 @@
 //! `report.csv`: one row per arm, for spreadsheets and history.
 
 use super::{Exporter, Report, ReportError, json::ten_digits, view};
-use crate::analysis::{ArmSummary, Estimate};
+use crate::{
+    analysis::{ArmSummary, Comparison, MetricDrop, MetricRatio},
+    gate::{Gate, GateResult},
+    record::Role,
+    task::{Compared, Metric},
+};
 
 /// The report as CSV. A quantity that could not be had is an empty cell.
 pub(super) struct Csv;
@@ -9,169 +14,173 @@ pub(super) struct Csv;
 impl Exporter for Csv {
     fn serialize(&self, report: &Report) -> Result<Vec<u8>, ReportError> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let rows: Vec<Vec<(&str, String)>> = report.arms.iter().map(|arm| row(report, arm)).collect();
-        writer.write_record(HEADER)?;
-        for row in rows {
-            writer.write_record(row.into_iter().map(|(_, cell)| cell))?;
+        let added = added();
+        let names = COLUMNS.iter().map(|(name, _)| *name);
+        writer.write_record(names.chain(added.iter().map(|(name, ..)| name.as_str())))?;
+        for arm in &report.arms {
+            let line = Line::of(report, arm);
+            let cells = COLUMNS.iter().map(|(_, cell)| cell(&line));
+            writer.write_record(cells.chain(added.iter().map(|(_, id, part)| number(part(&line, *id)))))?;
         }
         writer.into_inner().map_err(|error| csv::Error::from(error.into_error()).into())
     }
 }
 
-/// The columns; new ones are added at the end.
-const HEADER: [&str; 45] = [
-    "model",
-    "dataset",
-    "split",
-    "rows",
-    "arm",
-    "role",
-    "backend",
-    "device",
-    "execution",
-    "bits",
-    "metric",
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "accuracy_n",
-    "pearson",
-    "macro_f1",
-    "mcc",
-    "qpm",
-    "tokens_per_second",
-    "latency_n",
-    "latency_p50_ms",
-    "latency_p95_ms",
-    "latency_p99_ms",
-    "memory_average_mb",
-    "memory_peak_mb",
-    "size_mb",
-    "accuracy_drop",
-    "accuracy_drop_low",
-    "accuracy_drop_high",
-    "speedup",
-    "speedup_low",
-    "speedup_high",
-    "speedup_blocks",
-    "size_ratio",
-    "flips",
-    "gate_accuracy",
-    "gate_speed",
-    "gate_size",
-    "verdict",
-    "predictions_sha256",
-    "failure",
-    "started_unix_s",
-    "recall",
-    "label_rule",
+/// What the cells of one row are made of.
+struct Line<'a> {
+    report: &'a Report,
+    arm: &'a ArmSummary,
+    /// `None` for the baseline.
+    comparison: Option<&'a Comparison>,
+}
+
+impl<'a> Line<'a> {
+    fn of(report: &'a Report, arm: &'a ArmSummary) -> Self {
+        let comparison = report.comparisons.iter().find(|comparison| comparison.arm == arm.name);
+        Self { report, arm, comparison: comparison.filter(|_| arm.role != Role::Baseline) }
+    }
+
+    fn value(&self, id: Metric) -> Option<f64> {
+        self.arm.metric(id).map(|metric| metric.value)
+    }
+
+    fn drop(&self, id: Metric) -> Option<&MetricDrop> {
+        self.comparison?.drop(id)
+    }
+
+    fn speedup(&self) -> Option<&MetricRatio> {
+        self.comparison?.ratio(Metric::Qpm)
+    }
+
+    fn gate(&self, which: Gate) -> Option<&GateResult> {
+        let found = self.report.gates.iter().find(|gate| gate.arm == self.arm.name && gate.gate == which);
+        found.filter(|_| self.arm.role == Role::Candidate)
+    }
+}
+
+type Cell = fn(&Line<'_>) -> String;
+
+/// The columns with names of their own. Before these are changed: users' spreadsheets know them.
+const COLUMNS: [(&str, Cell); 46] = [
+    ("model", |line| line.report.model.name.clone()),
+    ("dataset", |line| line.report.dataset.name.clone()),
+    ("split", |line| line.report.dataset.split.clone()),
+    ("rows", |line| line.report.dataset.rows.to_string()),
+    ("arm", |line| line.arm.name.clone()),
+    ("role", |line| word(&line.arm.role)),
+    ("backend", |line| line.arm.backend.clone()),
+    ("device", |line| line.arm.device.clone()),
+    ("execution", |line| line.arm.execution.clone()),
+    ("bits", |line| line.arm.bits.map_or(String::new(), |bits| bits.to_string())),
+    ("metric", |line| word(&line.report.metric)),
+    ("accuracy", |line| number(line.value(Metric::Accuracy))),
+    ("accuracy_low", |line| number(low(line, Metric::Accuracy))),
+    ("accuracy_high", |line| number(high(line, Metric::Accuracy))),
+    ("accuracy_n", |line| number(count(line, Metric::Accuracy))),
+    ("pearson", |line| number(line.value(Metric::Pearson))),
+    ("macro_f1", |line| number(line.value(Metric::MacroF1))),
+    ("mcc", |line| number(line.value(Metric::Mcc))),
+    ("qpm", |line| number(line.value(Metric::Qpm))),
+    ("tokens_per_second", |line| number(line.value(Metric::TokensPerSecond))),
+    ("latency_n", |line| number(count(line, Metric::LatencyP50Ms))),
+    ("latency_p50_ms", |line| number(line.value(Metric::LatencyP50Ms))),
+    ("latency_p95_ms", |line| number(line.value(Metric::LatencyP95Ms))),
+    ("latency_p99_ms", |line| number(line.value(Metric::LatencyP99Ms))),
+    ("memory_average_mb", |line| number(line.value(Metric::MemoryAverageMb))),
+    ("memory_peak_mb", |line| number(line.value(Metric::MemoryPeakMb))),
+    ("size_mb", |line| number(line.value(Metric::SizeMb))),
+    ("accuracy_drop", |line| number(drop(line, Metric::Accuracy))),
+    ("accuracy_drop_low", |line| number(drop_low(line, Metric::Accuracy))),
+    ("accuracy_drop_high", |line| number(drop_high(line, Metric::Accuracy))),
+    ("speedup", |line| number(line.speedup().map(|speedup| speedup.value))),
+    ("speedup_low", |line| number(line.speedup().and_then(|speedup| speedup.low))),
+    ("speedup_high", |line| number(line.speedup().and_then(|speedup| speedup.high))),
+    ("speedup_blocks", |line| number(line.speedup().map(|speedup| speedup.n as f64))),
+    ("size_ratio", |line| number(line.comparison.and_then(view::size_ratio))),
+    ("flips", |line| number(line.comparison.and_then(|comparison| Some(comparison.flips?.count as f64)))),
+    // Empty where another metric is judged; `gate_quality` has the verdict of any.
+    ("gate_accuracy", |line| {
+        verdict(line.gate(Gate::Quality).filter(|gate| gate.name == Metric::Accuracy.id()))
+    }),
+    ("gate_speed", |line| verdict(line.gate(Gate::Speed))),
+    ("gate_size", |line| verdict(line.gate(Gate::Size))),
+    ("verdict", |line| word(&line.report.verdict)),
+    ("predictions_sha256", |line| line.arm.predictions_sha256.clone().unwrap_or_default()),
+    ("failure", |line| {
+        let failure = line.arm.failure.as_ref();
+        failure.map_or(String::new(), |failure| format!("{}: {}", failure.phase, failure.message))
+    }),
+    ("started_unix_s", |line| line.report.started_unix_s.to_string()),
+    ("recall", recall),
+    ("label_rule", |line| {
+        line.report.dataset.labels.as_ref().map_or(String::new(), |labels| word(&labels.rule))
+    }),
+    ("gate_quality", |line| verdict(line.gate(Gate::Quality))),
 ];
 
-/// The cells of one arm, each with the column it belongs to.
-fn row<'a>(report: &'a Report, arm: &'a ArmSummary) -> Vec<(&'static str, String)> {
-    let mut row = identity(report, arm);
-    row.extend(quality(arm));
-    row.extend(performance(arm));
-    row.extend(comparison(report, arm));
-    row.extend(outcome(report, arm));
-    row
-}
+/// A number of a metric.
+type Part = fn(&Line<'_>, Metric) -> Option<f64>;
 
-fn identity(report: &Report, arm: &ArmSummary) -> Vec<(&'static str, String)> {
-    vec![
-        ("model", report.model.name.clone()),
-        ("dataset", report.dataset.name.clone()),
-        ("split", report.dataset.split.clone()),
-        ("rows", report.dataset.rows.to_string()),
-        ("arm", arm.name.clone()),
-        ("role", word(&arm.role)),
-        ("backend", arm.backend.clone()),
-        ("device", arm.device.clone()),
-        ("execution", arm.execution.clone()),
-        ("bits", arm.bits.map_or(String::new(), |bits| bits.to_string())),
-        ("metric", word(&report.metric)),
-    ]
-}
+/// What a column's name has behind the id of its metric, and what stands in it.
+const PARTS: [(&str, Part); 7] = [
+    ("", |line, id| line.value(id)),
+    ("_low", low),
+    ("_high", high),
+    ("_n", count),
+    ("_drop", drop),
+    ("_drop_low", drop_low),
+    ("_drop_high", drop_high),
+];
 
-fn quality(arm: &ArmSummary) -> Vec<(&'static str, String)> {
-    let accuracy = arm.accuracy;
-    vec![
-        ("accuracy", value(accuracy)),
-        ("accuracy_low", number(accuracy.and_then(|accuracy| accuracy.low))),
-        ("accuracy_high", number(accuracy.and_then(|accuracy| accuracy.high))),
-        ("accuracy_n", accuracy.map_or(String::new(), |accuracy| accuracy.n.to_string())),
-        ("pearson", value(arm.pearson)),
-        ("macro_f1", number(arm.macro_f1)),
-        ("mcc", number(arm.mcc)),
-    ]
-}
-
-fn performance(arm: &ArmSummary) -> Vec<(&'static str, String)> {
-    let latency = arm.latency_ms.as_ref();
-    vec![
-        ("qpm", number(arm.qpm)),
-        ("tokens_per_second", number(arm.tokens_per_second)),
-        ("latency_n", latency.map_or(String::new(), |latency| latency.n.to_string())),
-        ("latency_p50_ms", number(latency.map(|latency| latency.p50))),
-        ("latency_p95_ms", number(latency.map(|latency| latency.p95))),
-        ("latency_p99_ms", number(latency.map(|latency| latency.p99))),
-        ("memory_average_mb", number(arm.memory_mb.average)),
-        ("memory_peak_mb", number(arm.memory_mb.peak)),
-        ("size_mb", number(arm.size_mb)),
-    ]
-}
-
-fn comparison(report: &Report, arm: &ArmSummary) -> Vec<(&'static str, String)> {
-    let comparison = report.comparisons.iter().find(|comparison| comparison.arm == arm.name);
-    let comparison = comparison.filter(|_| arm.role != crate::record::Role::Baseline);
-    let drop = comparison.and_then(|comparison| comparison.accuracy_drop.as_ref());
-    let speedup = comparison.and_then(|comparison| comparison.speedup);
-    let flips = comparison.and_then(|comparison| comparison.flips);
-    vec![
-        ("accuracy_drop", number(drop.map(|drop| drop.value))),
-        ("accuracy_drop_low", number(drop.and_then(|drop| drop.low))),
-        ("accuracy_drop_high", number(drop.and_then(|drop| drop.high))),
-        ("speedup", number(speedup.map(|speedup| speedup.value))),
-        ("speedup_low", number(speedup.and_then(|speedup| speedup.low))),
-        ("speedup_high", number(speedup.and_then(|speedup| speedup.high))),
-        ("speedup_blocks", speedup.map_or(String::new(), |speedup| speedup.blocks.to_string())),
-        ("size_ratio", number(comparison.and_then(|comparison| comparison.size_ratio))),
-        ("flips", flips.map_or(String::new(), |flips| flips.count.to_string())),
-    ]
-}
-
-fn outcome(report: &Report, arm: &ArmSummary) -> Vec<(&'static str, String)> {
-    let gate = |name: &str| {
-        let found = report.gates.iter().find(|gate| gate.arm == arm.name && gate.name.name() == name);
-        let found = found.filter(|_| arm.role == crate::record::Role::Candidate);
-        found.map_or(String::new(), |gate| word(&gate.verdict))
+/// The columns of metrics that have none above: of quality all parts, of performance the value.
+fn added() -> Vec<(String, Metric, Part)> {
+    let of = |id: Metric| {
+        let count = if id.compared() == Compared::ByDifference { PARTS.len() } else { 1 };
+        PARTS[..count].iter().map(move |(suffix, part)| (format!("{}{suffix}", id.id()), id, *part))
     };
-    let failure = arm.failure.as_ref();
-    vec![
-        ("gate_accuracy", gate("accuracy")),
-        ("gate_speed", gate("speed")),
-        ("gate_size", gate("size")),
-        ("verdict", word(&report.verdict)),
-        ("predictions_sha256", arm.predictions_sha256.clone().unwrap_or_default()),
-        (
-            "failure",
-            failure.map_or(String::new(), |failure| format!("{}: {}", failure.phase, failure.message)),
-        ),
-        ("started_unix_s", report.started_unix_s.to_string()),
-        ("recall", recall(report, arm)),
-        ("label_rule", report.dataset.labels.as_ref().map_or(String::new(), |labels| word(&labels.rule))),
-    ]
+    let is_new = |name: &str| COLUMNS.iter().all(|(known, _)| *known != name);
+    let single = Metric::ALL.into_iter().filter(|id| id.is_single());
+    single.flat_map(of).filter(|(name, ..)| is_new(name)).collect()
 }
 
-/// `entailment=0.9;neutral=0.8`; a class without examples has no number.
-fn recall(report: &Report, arm: &ArmSummary) -> String {
-    let each = view::label_names(report).iter().zip(&arm.recall);
-    let each: Vec<String> = each.map(|(name, recall)| format!("{name}={}", number(*recall))).collect();
-    each.join(";")
+fn low(line: &Line<'_>, id: Metric) -> Option<f64> {
+    line.arm.metric(id)?.low
 }
 
-fn value(estimate: Option<Estimate>) -> String {
-    number(estimate.map(|estimate| estimate.value))
+fn high(line: &Line<'_>, id: Metric) -> Option<f64> {
+    line.arm.metric(id)?.high
+}
+
+fn count(line: &Line<'_>, id: Metric) -> Option<f64> {
+    line.arm.metric(id).map(|metric| metric.n as f64)
+}
+
+fn drop(line: &Line<'_>, id: Metric) -> Option<f64> {
+    line.drop(id).map(|drop| drop.value)
+}
+
+fn drop_low(line: &Line<'_>, id: Metric) -> Option<f64> {
+    line.drop(id)?.low
+}
+
+fn drop_high(line: &Line<'_>, id: Metric) -> Option<f64> {
+    line.drop(id)?.high
+}
+
+fn verdict(gate: Option<&GateResult>) -> String {
+    gate.map_or(String::new(), |gate| word(&gate.verdict))
+}
+
+/// `entailment=0.9;neutral=0.8`; a class without examples has no number. Empty where it is not shown.
+fn recall(line: &Line<'_>) -> String {
+    if line.arm.metrics.iter().all(|metric| metric.id != Metric::Recall) {
+        return String::new();
+    }
+    let each = view::label_names(line.report).iter().enumerate().map(|(class, name)| {
+        let recall = line.arm.class_metric(Metric::Recall, class).map(|recall| recall.value);
+        format!("{name}={}", number(recall))
+    });
+    each.collect::<Vec<_>>().join(";")
 }
 
 fn number(number: Option<f64>) -> String {
@@ -190,45 +199,52 @@ mod tests {
     use crate::fixture;
     use crate::record::RunRecord;
 
-    fn rows(record: &RunRecord) -> Vec<csv::StringRecord> {
+    /// The cells of a column.
+    fn column(record: &RunRecord, name: &str) -> Vec<String> {
         let bytes = Csv.serialize(&Report::new(record, &record.policy)).unwrap();
-        csv::Reader::from_reader(bytes.as_slice()).records().map(Result::unwrap).collect()
-    }
-
-    fn cell<'a>(row: &'a csv::StringRecord, column: &str) -> &'a str {
-        &row[HEADER.iter().position(|name| *name == column).unwrap()]
-    }
-
-    #[test]
-    fn cells_stand_under_their_header() {
-        for record in [fixture::record(), fixture::similarity(), fixture::empty(), fixture::folded()] {
-            let report = Report::new(&record, &record.policy);
-            for arm in &report.arms {
-                let names: Vec<_> = row(&report, arm).into_iter().map(|(name, _)| name).collect();
-                assert_eq!(names, HEADER);
-            }
-        }
+        let mut reader = csv::Reader::from_reader(bytes.as_slice());
+        let place = reader.headers().unwrap().iter().position(|known| known == name).unwrap();
+        reader.records().map(|row| row.unwrap()[place].to_owned()).collect()
     }
 
     #[test]
     fn every_arm_has_a_row() {
-        let rows = rows(&fixture::record());
-        let column = |name| rows.iter().map(|row| cell(row, name)).collect::<Vec<_>>();
+        let column = |name| column(&fixture::record(), name);
         assert_eq!(column("arm"), ["candle", "mlx", "mlx-q8"]);
         assert_eq!(column("accuracy"), ["0.9", "0.9", "0.9"]);
         assert_eq!(column("flips"), ["", "0", "2"]);
-        assert_eq!(column("gate_size"), ["", "", "pass"]);
+        assert_eq!(
+            (column("gate_size"), column("gate_accuracy")),
+            (["", "", "pass"].map(str::to_owned).to_vec(), ["", "", "pass"].map(str::to_owned).to_vec())
+        );
         assert_eq!(column("recall")[0], "entailment=0.9;neutral=0.9;contradiction=0.9");
         assert_eq!(column("label_rule")[2], "by-name");
+        assert_eq!(column("spearman"), ["", "", ""]);
+        assert_eq!(column("latency_max_ms")[0], "29.900799", "of a histogram of three digits");
+    }
+
+    #[test]
+    fn no_column_called_accuracy_holds_a_correlation() {
+        let record = fixture::similarity();
+        for name in ["accuracy", "accuracy_low", "accuracy_n", "accuracy_drop", "gate_accuracy", "recall"] {
+            assert_eq!(column(&record, name), ["", ""], "{name}");
+        }
+        assert_eq!(
+            (column(&record, "metric")[0].as_str(), column(&record, "gate_quality")[1].as_str()),
+            ("spearman", "pass")
+        );
+        for name in ["spearman", "spearman_low", "pearson_high", "spearman_n"] {
+            assert!(column(&record, name).iter().all(|cell| cell.parse::<f64>().unwrap() > 0.5), "{name}");
+        }
+        assert!(column(&record, "pearson_drop_high")[1].parse::<f64>().unwrap() > 0.0);
     }
 
     #[test]
     fn hostile_names_stay_in_their_cell() {
         let mut record = fixture::killed(2);
         record.model.name = "a,\"b\"\r\nc".to_owned();
-        let rows = rows(&record);
-        assert_eq!(cell(&rows[0], "model"), "a,\"b\"\r\nc");
-        assert_eq!(cell(&rows[2], "failure"), "load: killed by signal 9");
-        assert_eq!(cell(&rows[2], "accuracy"), "");
+        assert_eq!(column(&record, "model")[0], "a,\"b\"\r\nc");
+        assert_eq!(column(&record, "failure")[2], "load: killed by signal 9");
+        assert_eq!(column(&record, "accuracy")[2], "");
     }
 }

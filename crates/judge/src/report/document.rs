@@ -2,18 +2,22 @@
 //!
 //! Versions of the format ([`SCHEMA_VERSION`]):
 //! - 1: first version.
+//! - 2: metrics are lists keyed by id: `metrics` (which, in which unit), `arms[].metrics`,
+//!   `comparisons[].drops` and `.ratios`; a gate has its kind in `gate`, and that of quality the `name` of the
+//!   metric judged.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    analysis::{Analysis, ArmSummary, Comparison, Gains, Metric, analyse},
+    analysis::{Analysis, ArmSummary, Comparison, Gains, analyse},
     gate::{GateResult, Judgement, Verdict, evaluate},
-    record::{DatasetFacts, Environment, Labels, ModelFacts, Policy, RunRecord, Task, TokenTypes, ZeroShot},
+    record::{DatasetFacts, Environment, Labels, ModelFacts, Policy, RunRecord, TokenTypes, ZeroShot},
+    task::{Compared, Direction, Metric, Task, Unit},
 };
 
 /// The version of the report format that this build writes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Everything there is to say of one run of one cell (a model on a dataset).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,8 +36,11 @@ pub struct Report {
     pub model: ModelReport,
     /// The dataset.
     pub dataset: DatasetReport,
-    /// What `accuracy` stands for in this report.
+    /// The quality metric that is judged.
     pub metric: Metric,
+    /// The metrics of this report: those of quality that are shown, the judged one first, and those of
+    /// performance.
+    pub metrics: Vec<MetricFacts>,
     /// How the run was set up.
     pub settings: SettingsReport,
     /// The limits the gates judged by.
@@ -58,6 +65,21 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
+}
+
+/// What a metric is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MetricFacts {
+    /// Its key in the lists of this report.
+    pub id: Metric,
+    /// What people call it.
+    pub name: String,
+    /// What it counts.
+    pub unit: Unit,
+    /// Which way is better.
+    pub direction: Direction,
+    /// How arms are compared by it.
+    pub compared: Compared,
 }
 
 /// Which model was measured.
@@ -92,7 +114,7 @@ pub struct DatasetReport {
     pub revision: Option<String>,
     /// SHA-256 of the file.
     pub sha256: String,
-    /// What is scored.
+    /// What is asked.
     pub task: Task,
     /// The classes that are scored, and what counts as which; `null` for similarity.
     pub labels: Option<Labels>,
@@ -147,8 +169,9 @@ impl Report {
             wall_s: record.wall_ns as f64 / 1e9,
             seed: record.seed,
             model: model(&record.model),
-            dataset: dataset(&record.dataset, analysis.truncated_share),
+            dataset: dataset(record, analysis.truncated_share),
             metric: analysis.metric,
+            metrics: metrics(&analysis),
             settings: settings(record, &analysis),
             policy: policy.clone(),
             arms: analysis.arms,
@@ -163,6 +186,18 @@ impl Report {
             interrupted: record.interrupted,
         }
     }
+}
+
+fn metrics(analysis: &Analysis) -> Vec<MetricFacts> {
+    let performance = Metric::ALL.into_iter().filter(|metric| metric.compared() == Compared::ByRatio);
+    let facts = |id: Metric| MetricFacts {
+        id,
+        name: id.name().to_owned(),
+        unit: id.unit(),
+        direction: id.direction(),
+        compared: id.compared(),
+    };
+    analysis.metrics.iter().copied().chain(performance).map(facts).collect()
 }
 
 fn settings(record: &RunRecord, analysis: &Analysis) -> SettingsReport {
@@ -181,8 +216,9 @@ fn model(facts: &ModelFacts) -> ModelReport {
     ModelReport { name, source, revision, architecture, sha256, parameters, labels }
 }
 
-fn dataset(facts: &DatasetFacts, truncated_share: f64) -> DatasetReport {
-    let DatasetFacts { name, split, source, revision, sha256, task, labels, zero_shot, token_types, .. } =
+fn dataset(record: &RunRecord, truncated_share: f64) -> DatasetReport {
+    let facts = &record.dataset;
+    let DatasetFacts { name, split, source, revision, sha256, labels, zero_shot, token_types, .. } =
         facts.clone();
     let DatasetFacts { rows, dropped_without_label, truncated, max_length, .. } = *facts;
     let DatasetFacts { real_tokens, padded_tokens, .. } = *facts;
@@ -194,7 +230,7 @@ fn dataset(facts: &DatasetFacts, truncated_share: f64) -> DatasetReport {
         source,
         revision,
         sha256,
-        task,
+        task: record.task(),
         labels,
         zero_shot,
         token_types,

@@ -53,15 +53,24 @@ mod tests {
         let record = fixture::record();
         let bytes = Json.serialize(&Report::new(&record, &record.policy)).unwrap();
         let value: Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(value["schema_version"], 1);
+        assert_eq!(value["schema_version"], 2);
         assert_eq!(value["dataset"]["rows"], 600);
-        assert_eq!(value["arms"][0]["accuracy"]["value"], 0.9);
-        assert_eq!(value["arms"][2]["memory_mb"]["peak"], 150.0);
+        let by_id = |list: &Value, id: &str| {
+            list.as_array()
+                .unwrap()
+                .iter()
+                .find(|one| one["id"] == id)
+                .map(|one| one["value"].clone())
+                .unwrap()
+        };
+        assert_eq!(by_id(&value["arms"][0]["metrics"], "accuracy"), 0.9);
+        assert_eq!(by_id(&value["arms"][2]["metrics"], "memory_peak_mb"), 150.0);
+        assert!(by_id(&value["arms"][0]["metrics"], "latency_p50_ms").is_f64());
+        assert_eq!(by_id(&value["comparison"]["drops"], "accuracy"), 0.0);
+        assert_eq!(value["metrics"][0]["id"], value["metric"]);
         assert_eq!(value["comparison"]["flips"]["count"], 2);
-        assert_eq!(value["comparison"]["accuracy_drop"]["value"], 0.0);
-        assert_eq!(value["gates"][0]["name"], "accuracy");
+        assert_eq!([&value["gates"][0]["gate"], &value["gates"][0]["name"]], ["quality", "accuracy"]);
         assert_eq!((value["verdict"].as_str(), value["exit_code"].as_u64()), (Some("pass"), Some(0)));
-        assert!(value["arms"][0]["latency_ms"]["p50"].is_f64());
     }
 
     #[test]

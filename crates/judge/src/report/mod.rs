@@ -12,7 +12,7 @@ mod schema;
 pub mod table;
 pub mod view;
 
-pub use document::{DatasetReport, ModelReport, Report, SCHEMA_VERSION, SettingsReport};
+pub use document::{DatasetReport, MetricFacts, ModelReport, Report, SCHEMA_VERSION, SettingsReport};
 pub use error::ReportError;
 pub use format::{Format, render, render_all};
 pub use schema::schema_json;
@@ -23,6 +23,10 @@ pub trait Exporter {
     fn serialize(&self, report: &Report) -> Result<Vec<u8>, ReportError>;
 }
 
+#[cfg(test)]
+mod large_tests;
+#[cfg(test)]
+mod older_tests;
 #[cfg(test)]
 mod robustness_tests;
 #[cfg(test)]

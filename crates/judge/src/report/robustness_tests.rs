@@ -52,7 +52,7 @@ fn damaged_records_are_reported_and_do_not_pass() {
         assert!(!text.contains("NaN") && !text.contains("inf"), "{round}: {text}");
         assert_eq!(render(&report).unwrap().len(), 4);
         let passed = |gate: Gate| {
-            report.gates.iter().any(|result| result.name == gate && result.verdict == Verdict::Pass)
+            report.gates.iter().any(|result| result.gate == gate && result.verdict == Verdict::Pass)
         };
         let is_whole = |arm: &ArmRecord| {
             let numbers = arm.outputs.iter().filter(|output| output.is_finite()).count();
@@ -60,7 +60,7 @@ fn damaged_records_are_reported_and_do_not_pass() {
         };
         let [before, .., after] = record.arms.as_slice() else { panic!("two arms at least") };
         let all = is_whole(before) && is_whole(after) && record.gold.iter().all(|gold| gold.is_finite());
-        assert!(all && !record.interrupted || !passed(Gate::Accuracy), "{round}: {text}");
+        assert!(all && !record.interrupted || !passed(Gate::Quality), "{round}: {text}");
         assert!(!record.interrupted || !passed(Gate::Speed), "{round}: {text}");
     }
 }

@@ -4,8 +4,9 @@ use gatecheck_base::text;
 
 use super::Report;
 use crate::{
-    analysis::{Comparison, Estimate, Latency, Metric, Percentile},
+    analysis::{ArmSummary, Comparison, MetricRatio, MetricValue},
     gate::{GateResult, Verdict},
+    task::{Compared, Metric},
 };
 
 /// What stands where a number could not be had.
@@ -68,16 +69,10 @@ fn optional(value: Option<f64>, show: fn(f64) -> String) -> String {
     value.map_or(MISSING.to_owned(), show)
 }
 
-fn estimate(estimate: Option<Estimate>, show: fn(f64) -> String) -> String {
-    estimate.map_or(MISSING.to_owned(), |it| interval(it.value, it.low, it.high, show))
-}
-
-/// The name of the quality metric.
-pub fn metric(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Accuracy => "accuracy",
-        Metric::Spearman => "Spearman",
-    }
+/// The value of a metric, with its interval where it has one.
+fn metric(value: Option<&MetricValue>, show: fn(f64) -> String) -> String {
+    let Some(MetricValue { value, low, high, .. }) = value else { return MISSING.to_owned() };
+    if low.or(*high).is_none() { show(*value) } else { interval(*value, *low, *high, show) }
 }
 
 /// Labels whose recall people are shown; programs get them all.
@@ -98,48 +93,58 @@ pub fn arm_rows(report: &Report) -> Vec<Row> {
     let mut rows = vec![
         row("backend, device", &|i| format!("{}, {}", arm(i).backend, told(&arm(i).device))),
         row("execution", &|i| told(&arm(i).execution).to_owned()),
-        row(metric(report.metric), &|i| estimate(arm(i).accuracy, share)),
     ];
-    match report.metric {
-        Metric::Accuracy => {
-            rows.push(row("macro-F1", &|i| optional(arm(i).macro_f1, share)));
-            rows.push(row("MCC", &|i| optional(arm(i).mcc, share)));
-            rows.extend(label_names(report).iter().take(MOST_RECALLS).enumerate().map(|(class, name)| {
-                let recall = |i: usize| arm(i).recall.get(class).copied().flatten();
-                row(&format!("recall {}", plain(name)), &|i| optional(recall(i), share))
+    let quality =
+        report.metrics.iter().map(|facts| facts.id).filter(|id| id.compared() == Compared::ByDifference);
+    for id in quality {
+        if id.is_single() {
+            let judged = |i: usize| arm(i).metric(id).filter(|_| id == report.metric);
+            rows.push(row(id.name(), &|i| {
+                judged(i).map_or_else(
+                    || metric(arm(i).metric(id), share),
+                    |it| interval(it.value, it.low, it.high, share),
+                )
             }));
+            continue;
         }
-        Metric::Spearman => rows.push(row("Pearson", &|i| estimate(arm(i).pearson, share))),
+        rows.extend(label_names(report).iter().take(MOST_RECALLS).enumerate().map(|(class, name)| {
+            let value = |i: usize| arm(i).class_metric(id, class).map(|it| it.value);
+            row(&format!("{} {}", id.name(), plain(name)), &|i| optional(value(i), share))
+        }));
     }
-    rows.push(row("queries/min", &|i| optional(arm(i).qpm, number)));
-    rows.push(row("tokens/s", &|i| optional(arm(i).tokens_per_second, number)));
-    for (place, name) in ["p50", "p95", "p99"].into_iter().enumerate() {
-        let label = format!("latency {name} (ms)");
-        rows.push(row(&label, &|i| percentile(arm(i).latency_ms.as_ref(), place)));
+    for id in SHOWN {
+        rows.push(row(id.name(), &|i| match id.percentile() {
+            Some(_) => percentile(arm(i), id),
+            None => metric(arm(i).metric(id), number),
+        }));
     }
-    rows.push(row("memory average (MB)", &|i| optional(arm(i).memory_mb.average, number)));
-    rows.push(row("memory peak (MB)", &|i| optional(arm(i).memory_mb.peak, number)));
-    rows.push(row("size (MB)", &|i| optional(arm(i).size_mb, number)));
     rows
 }
 
+/// The metrics of performance that people are shown; programs get them all.
+const SHOWN: [Metric; 8] = [
+    Metric::Qpm,
+    Metric::TokensPerSecond,
+    Metric::LatencyP50Ms,
+    Metric::LatencyP95Ms,
+    Metric::LatencyP99Ms,
+    Metric::MemoryAverageMb,
+    Metric::MemoryPeakMb,
+    Metric::SizeMb,
+];
+
 /// A percentile; in parentheses when there are too few samples to quote it.
-fn percentile(latency: Option<&Latency>, place: usize) -> String {
-    let Some(Percentile { value, low, high, enough, .. }) =
-        latency.and_then(|latency| latency.percentiles.get(place)).copied()
-    else {
-        return MISSING.to_owned();
-    };
-    let shown = interval(value, low, high, number);
-    if enough { shown } else { format!("({shown})") }
+fn percentile(arm: &ArmSummary, id: Metric) -> String {
+    let Some(value) = arm.metric(id) else { return MISSING.to_owned() };
+    let shown = interval(value.value, value.low, value.high, number);
+    if value.is_quotable() { shown } else { format!("({shown})") }
 }
 
 /// What the parentheses mean, when there are any.
 pub fn footnote(report: &Report) -> Option<String> {
-    let latencies = report.arms.iter().filter_map(|arm| arm.latency_ms.as_ref());
-    let few = latencies.flat_map(|latency| &latency.percentiles).filter(|percentile| !percentile.enough);
-    let needed = few.map(|percentile| (percentile.percentile, percentile.samples_needed));
-    let mut needed: Vec<(f64, u64)> = needed.collect();
+    let values = report.arms.iter().flat_map(|arm| &arm.metrics).filter(|value| !value.is_quotable());
+    let mut needed: Vec<(f64, u64)> =
+        values.filter_map(|value| Some((value.id.percentile()?, value.needed?))).collect();
     needed.sort_by(|left, right| left.0.total_cmp(&right.0));
     needed.dedup();
     let each: Vec<String> =
@@ -154,15 +159,15 @@ pub fn comparison_rows(report: &Report) -> Vec<Row> {
         cells: report.comparisons.iter().map(cell).collect(),
     };
     let mut rows = vec![
-        row(&format!("{} drop", metric(report.metric)), &|it| {
-            let drop = it.accuracy_drop.as_ref();
+        row(&format!("{} drop", report.metric.name()), &|it| {
+            let drop = it.drop(report.metric);
             drop.map_or(MISSING.to_owned(), |drop| interval(drop.value, drop.low, drop.high, share))
         }),
-        row("speedup", &|it| speedup(it.speedup.as_ref())),
-        row("latency p50 speedup", &|it| estimate(it.latency_speedup, ratio)),
-        row("size ratio", &|it| optional(it.size_ratio, ratio)),
+        row("speedup", &|it| speedup(it.ratio(Metric::Qpm))),
+        row("latency p50 speedup", &|it| speedup(it.ratio(Metric::LatencyP50Ms))),
+        row("size ratio", &|it| optional(size_ratio(it), ratio)),
     ];
-    if report.metric == Metric::Accuracy {
+    if report.dataset.task.has_classes() {
         rows.push(row("changed predictions", &|it| {
             it.flips
                 .map_or(MISSING.to_owned(), |flips| format!("{} ({:.2} %)", flips.count, flips.share * 100.0))
@@ -176,7 +181,12 @@ pub fn comparison_rows(report: &Report) -> Vec<Row> {
     rows
 }
 
-fn speedup(speedup: Option<&crate::analysis::Speedup>) -> String {
+/// Size of the arm / size of the baseline: a part, where the report has how many times smaller the arm is.
+pub fn size_ratio(comparison: &Comparison) -> Option<f64> {
+    comparison.ratio(Metric::SizeMb).map(|ratio| 1.0 / ratio.value)
+}
+
+fn speedup(speedup: Option<&MetricRatio>) -> String {
     speedup.map_or(MISSING.to_owned(), |it| interval(it.value, it.low, it.high, ratio))
 }
 
@@ -200,7 +210,7 @@ pub fn gain_lines(report: &Report) -> Vec<String> {
 /// The name of a gate; with its arm when several are judged.
 pub fn gate_name(report: &Report, gate: &GateResult) -> String {
     let several = report.gates.iter().any(|other| other.arm != gate.arm);
-    if several { format!("{} ({})", gate.name.name(), gate.arm) } else { gate.name.name().to_owned() }
+    if several { format!("{} ({})", gate.name, gate.arm) } else { gate.name.clone() }
 }
 
 /// The verdict of the run in words; says so when nothing but `strict` made it fail.

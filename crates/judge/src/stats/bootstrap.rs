@@ -24,6 +24,19 @@ impl Resampling {
         let confidence = if confidence.is_nan() { 0.95 } else { confidence.clamp(0.5, 0.9999) };
         Self { confidence, resamples: resamples.clamp(1_000, 1_000_000), seed }
     }
+
+    /// Whether the resamples that have the number are so many that they are no biased choice.
+    pub fn are_enough(&self, draws: &[f64]) -> bool {
+        draws.len() >= self.resamples as usize / 20 * 19
+    }
+
+    /// The share of examples that may have changed although none was seen to: `z² / (n + z²)`, the bound that
+    /// [`super::proportion::tango`] gives (Hanley and Lippman-Hand, "If nothing goes wrong, is everything all
+    /// right?", 1983).
+    pub fn unseen_share(&self, n: f64) -> f64 {
+        let z_squared = normal_score(self.confidence).powi(2);
+        z_squared / (n + z_squared)
+    }
 }
 
 /// The interval that holds the middle `confidence` of the draws. Sorts them.

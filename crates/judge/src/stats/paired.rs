@@ -1,7 +1,7 @@
 //! Paired comparisons: what is resampled is the pair, never one side of it.
 
 use super::{
-    binomial::Binomial,
+    binomial::{self, Binomial},
     bootstrap::{Resampling, narrowness, percentile_interval},
     distribution::student_score,
     interval::Interval,
@@ -72,10 +72,13 @@ pub fn standard_deviation(numbers: &[f64]) -> Option<f64> {
     Some((squares / (n - 1.0)).sqrt())
 }
 
+/// Up to this many changed answers those that were lost are drawn one by one.
+const ONE_BY_ONE: u64 = 4096;
+
 /// Interval of the drop of accuracy: the wider of the paired bootstrap and Tango's score interval.
 ///
 /// The bootstrap alone would turn no discordant pairs into certainty. A resample of the examples
-/// is a multinomial draw of three counts, so the cost does not depend on the examples that agree.
+/// is a multinomial draw of three counts, so the cost does not depend on the number of examples.
 pub fn drop_interval(outcomes: &Outcomes, resampling: &Resampling) -> Option<Interval> {
     let score = tango(outcomes, resampling.confidence)?;
     let Outcomes { examples, lost, gained } = *outcomes;
@@ -89,11 +92,45 @@ pub fn drop_interval(outcomes: &Outcomes, resampling: &Resampling) -> Option<Int
     let mut draws: Vec<f64> = (0..resampling.resamples)
         .map(|_| {
             let drawn = count.inverse(rng.unit());
-            let lost = (0..drawn).filter(|_| rng.unit() < is_lost).count() as f64;
-            (2.0 * lost - drawn as f64) / examples
+            let lost = if drawn <= ONE_BY_ONE {
+                (0..drawn).filter(|_| rng.unit() < is_lost).count() as u64
+            } else {
+                binomial::draw(drawn, is_lost, &mut rng)
+            };
+            (2.0 * lost as f64 - drawn as f64) / examples
         })
         .collect();
     Some(percentile_interval(&mut draws, resampling.confidence)?.hull(score))
+}
+
+/// The percentile interval of a number that is computed from counts of outcomes, resampling examples: what the
+/// examples of one outcome share is drawn at once, as a multinomial, so the cost does not depend on how many
+/// there are. Widened for few examples. `None` where too few resamples have the number.
+pub fn interval_of_counts(
+    counts: &[u64],
+    value: f64,
+    statistic: &mut dyn FnMut(&[f64]) -> Option<f64>,
+    resampling: &Resampling,
+) -> Option<Interval> {
+    let total: u64 = counts.iter().sum();
+    let factor = narrowness(total, resampling.confidence)?;
+    let mut rng = Rng::seeded(resampling.seed);
+    let mut drawn = vec![0.0; counts.len()];
+    let mut draw = |_| {
+        let (mut left, mut of) = (total, total);
+        for (count, drawn) in counts.iter().zip(&mut drawn) {
+            let some = binomial::draw(left, *count as f64 / of.max(1) as f64, &mut rng);
+            *drawn = some as f64;
+            left -= some;
+            of -= count;
+        }
+        statistic(&drawn)
+    };
+    let mut draws: Vec<f64> = (0..resampling.resamples).filter_map(&mut draw).collect();
+    resampling
+        .are_enough(&draws)
+        .then(|| percentile_interval(&mut draws, resampling.confidence))?
+        .map(|interval| interval.widened(value, factor))
 }
 
 #[cfg(test)]

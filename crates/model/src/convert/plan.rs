@@ -122,14 +122,14 @@ impl Plan {
 
     /// Looks at the values: refuses NaN and infinities, and leaves the type of the source to tensors
     /// whose values would overflow.
-    pub(super) fn settle(
+    pub(super) fn scan(
         mut self,
         source: &Source,
         mut on_bytes: impl FnMut(u64),
     ) -> Result<Self, ConvertError> {
         for tensor in &mut self.tensors {
             if let Some(view) = source.store.find(&tensor.source_name) {
-                settle(tensor, &view)?;
+                scan(tensor, &view)?;
             }
             on_bytes(tensor.source_bytes());
         }
@@ -194,7 +194,7 @@ fn float(view: &TensorView<'_>) -> Result<Float, ConvertError> {
     }
 }
 
-fn settle(tensor: &mut PlannedTensor, view: &TensorView<'_>) -> Result<(), ConvertError> {
+fn scan(tensor: &mut PlannedTensor, view: &TensorView<'_>) -> Result<(), ConvertError> {
     let range = range(view.bytes, tensor.source_dtype);
     if let Some((index, value)) = range.not_finite {
         return Err(WeightError::NotFinite { name: view.name.to_owned(), index, value }.into());

@@ -1,22 +1,22 @@
-//! The accuracy gate: paired non-inferiority.
+//! The quality gate: paired non-inferiority by the metric that is judged.
 
 use gatecheck_base::text::thousands;
 
 use super::{
-    outcome::{Gate, GateResult, broken},
+    outcome::{GateResult, broken},
     verdict::Verdict,
 };
 use crate::{
-    analysis::{AccuracyDrop, Analysis, ArmSummary, Comparison},
+    analysis::{Analysis, ArmSummary, Comparison, MetricDrop},
     record::Policy,
     stats::proportion::{Outcomes, examples_to_settle},
 };
 
-/// Judges the drop of the quality metric of `arm`.
-pub(super) fn accuracy(analysis: &Analysis, arm: &ArmSummary, policy: &Policy) -> GateResult {
-    let result = GateResult::new(Gate::Accuracy, arm).limit(policy.max_accuracy_drop);
+/// Judges the drop of the judged metric of `arm`.
+pub(super) fn quality(analysis: &Analysis, arm: &ArmSummary, policy: &Policy) -> GateResult {
+    let result = GateResult::quality(analysis.metric, arm).limit(policy.max_accuracy_drop);
     let comparison = analysis.comparison(&arm.name);
-    let Some((comparison, drop)) = comparison.and_then(|one| Some((one, one.accuracy_drop.as_ref()?))) else {
+    let Some((comparison, drop)) = comparison.and_then(|one| Some((one, one.drop(analysis.metric)?))) else {
         let reason = broken(analysis, arm);
         let reason = reason.unwrap_or_else(|| "the metric has no value on these examples".to_owned());
         return result.verdict(Verdict::Error, reason);
@@ -57,7 +57,7 @@ fn incomplete(analysis: &Analysis, comparison: &Comparison) -> Option<(Verdict, 
     })
 }
 
-fn judge(analysis: &Analysis, drop: &AccuracyDrop, limit: f64) -> (Verdict, String) {
+fn judge(analysis: &Analysis, drop: &MetricDrop, limit: f64) -> (Verdict, String) {
     let (Some(low), Some(high)) = (drop.low, drop.high) else {
         let reason = format!("{} examples are too few for an interval", drop.n);
         return (Verdict::Inconclusive, reason);
@@ -77,7 +77,7 @@ fn judge(analysis: &Analysis, drop: &AccuracyDrop, limit: f64) -> (Verdict, Stri
 }
 
 /// How many more examples would settle it, if they turned out like those seen.
-fn examples_missing(analysis: &Analysis, drop: &AccuracyDrop, limit: f64) -> Option<u64> {
+fn examples_missing(analysis: &Analysis, drop: &MetricDrop, limit: f64) -> Option<u64> {
     if let (Some(lost), Some(gained)) = (drop.lost, drop.gained) {
         let outcomes = Outcomes { examples: drop.n as f64, lost: lost as f64, gained: gained as f64 };
         // The judged interval may be a little wider than the one this solves for.
@@ -93,12 +93,13 @@ fn examples_missing(analysis: &Analysis, drop: &AccuracyDrop, limit: f64) -> Opt
 mod tests {
     use super::*;
     use crate::analysis::analyse;
-    use crate::{fixture, record::RunRecord};
+    use crate::gate::Gate;
+    use crate::{fixture, record::RunRecord, task::Metric};
 
     fn judged(record: &RunRecord) -> GateResult {
         let analysis = analyse(record);
         let arm = analysis.candidates().next().unwrap();
-        accuracy(&analysis, arm, &record.policy)
+        quality(&analysis, arm, &record.policy)
     }
 
     #[test]
@@ -131,6 +132,21 @@ mod tests {
     fn similarity_is_judged_by_its_correlation() {
         let result = judged(&fixture::similarity());
         assert_eq!(result.verdict, Verdict::Pass, "{}", result.reason);
+        assert_eq!((result.gate, result.name.as_str()), (Gate::Quality, "spearman"));
+    }
+
+    #[test]
+    fn the_first_metric_is_judged() {
+        let mut record = fixture::record();
+        for id in [Metric::MacroF1, Metric::Mcc] {
+            record.dataset.metrics = vec![id, Metric::Accuracy];
+            let result = judged(&record);
+            assert_eq!((result.name.as_str(), result.verdict), (id.id(), Verdict::Pass), "{}", result.reason);
+            assert_ne!(result.measured, Some(0.0), "that is the drop of accuracy");
+        }
+        let mut similarity = fixture::similarity();
+        similarity.dataset.metrics = vec![Metric::Pearson];
+        assert_eq!(judged(&similarity).name, "pearson");
     }
 
     #[test]
