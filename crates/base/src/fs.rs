@@ -123,7 +123,8 @@ pub fn nearest(folder: &Path) -> &Path {
 pub fn check_writable(folder: &Path) -> Result<(), FileError> {
     let there = nearest(folder);
     if !there.is_dir() {
-        return Err(FileError::new("create", folder, io::ErrorKind::NotADirectory.into()));
+        // Fails, and says why.
+        return create_dir(folder);
     }
     let probe = there.join(format!(".gatecheck-probe-{}", std::process::id()));
     File::create(&probe)
