@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatecheck_base::fs::FileError;
+use gatecheck_base::fs::{FileError, nearest};
 use gatecheck_model::batch::{Batch, Encoded};
 
 /// Bytes of a token: its id and its type.
@@ -35,10 +35,10 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// An empty one on the disk of `folder`.
+    /// An empty one on the disk of `folder`, which need not be there yet.
     pub fn new(folder: &Path, rows_each: usize) -> Result<Self, FileError> {
         let failed = |error| FileError::new("write into", folder, error);
-        let file = tempfile::tempfile_in(folder).map_err(failed)?;
+        let file = tempfile::tempfile_in(nearest(folder)).map_err(failed)?;
         let writer = BufWriter::new(file.try_clone().map_err(failed)?);
         let inputs = Inputs { file, folder: folder.to_owned(), rows_each, ends: Vec::new(), truncated: 0 };
         Ok(Self { file: writer, inputs })

@@ -40,15 +40,14 @@ fn a_run_killed_again_and_again_ends_as_an_undisturbed_one() {
     let whole = two_arms();
     let code = whole.gatecheck(LONG).code;
     let expected = undisturbed(whole.report());
-    let place = two_arms();
-    killed_after(&place, LONG, 250);
+    let place = halfway();
     let (mut kills, mut ways) = (0, 0);
     while place.path("out/journal.jsonl").exists() {
         // Longer every time, or a slow machine would never get through its warm-up.
         ways += 1;
         kills += usize::from(killed_after(&place, "run --resume out", 150 + 50 * ways));
     }
-    assert!(kills >= 2, "{kills} kills");
+    assert!(kills >= 1, "it was never killed again");
     let output = place.gatecheck("run --resume out");
     assert_eq!(output.code, code, "{}", output.stderr);
     assert!(output.stderr.contains("the run is finished; nothing is left to measure"), "{}", output.stderr);
