@@ -34,6 +34,8 @@ pub const MAX_TRUNCATED_SHARE: f64 = 0.05;
 pub const ARTEFACTS: &str = "models/mlx_converted";
 /// Folder of the reports.
 pub const REPORTS: &str = "reports";
+/// Folder of the demo's reports.
+pub const DEMO_REPORTS: &str = "reports/demo";
 /// The hypothesis of a zero-shot question; that of transformers.
 pub const HYPOTHESIS: &str = "This example is {}.";
 

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gatecheck_judge::record::SpeedOn;
+
+use crate::app::defaults;
 
 /// May this converted model ship in place of the original?
 #[derive(Debug, Parser)]
@@ -17,8 +20,12 @@ pub(crate) struct Cli {
 
 /// Shown below every help text that ends in a verdict.
 const EXIT_CODES: &str = "Exit codes of `run`, `demo` and `report`: 0 every judged gate passed · 1 a gate failed · \
-                          2 wrong command line or configuration · 3 could not be measured · 4 inconclusive, or \
-                          nothing was judged";
+                          2 wrong command line, configuration or data · 3 could not be measured (network, disk, a \
+                          broken model, a crash) · 4 inconclusive, or nothing was judged";
+
+/// Shown below the help text of `convert`.
+const CONVERT_EXIT_CODES: &str = "Exit codes: 0 converted, or already there · 2 wrong command line or configuration · \
+                                  3 failed (network, disk, a broken model); of several models the gravest";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -27,6 +34,7 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     Run(Box<RunArgs>),
     /// Convert a model to a (quantized) MLX artefact
+    #[command(after_help = CONVERT_EXIT_CODES)]
     Convert(ConvertArgs),
     /// Run the embedded model on the embedded dataset; needs no network
     #[command(after_help = EXIT_CODES)]
@@ -73,11 +81,11 @@ pub(crate) struct RunArgs {
     pub(crate) measuring: MeasuringArgs,
     #[command(flatten)]
     pub(crate) gates: GateArgs,
-    /// Folder for the reports [default: reports/<model>-<dataset>]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR",
+          help = format!("Folder for the reports [default: {}/<model>-<dataset>]", defaults::REPORTS))]
     pub(crate) out: Option<PathBuf>,
     /// Folder of the converted models
-    #[arg(long, value_name = "DIR", default_value = "models/mlx_converted")]
+    #[arg(long, value_name = "DIR", default_value = defaults::ARTEFACTS)]
     pub(crate) output_dir: PathBuf,
     /// Configuration files with models and datasets, beside the built-in ones
     #[arg(long, value_name = "GLOB", num_args = 1..)]
@@ -93,14 +101,15 @@ pub(crate) struct RunArgs {
 /// How weights are quantized.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct QuantizationArgs {
-    /// Bits per weight: 2, 3, 4, 5, 6 or 8; 16 or 32 leaves the weights unquantized [default: the model's, else 8]
-    #[arg(long)]
+    #[arg(long, help = format!("Bits per weight: 2, 3, 4, 5, 6 or 8; 16 or 32 leaves the weights unquantized \
+                                [default: the model's, else {}]", defaults::BITS))]
     pub(crate) bits: Option<u32>,
-    /// Weights per scale: 32, 64 or 128 [default: the model's, else 64]
-    #[arg(long)]
+    #[arg(long, help = format!("Weights per scale: 32, 64 or 128 [default: the model's, else {}]",
+                               defaults::GROUP_SIZE))]
     pub(crate) group_size: Option<u32>,
-    /// Bits per weight of the word embeddings; 16 leaves them unquantized [default: 8, or BITS if more]
-    #[arg(long, value_name = "BITS")]
+    #[arg(long, value_name = "BITS",
+          help = format!("Bits per weight of the word embeddings; 16 leaves them unquantized [default: {}, or BITS \
+                          if more]", defaults::EMBEDDING_BITS))]
     pub(crate) embedding_bits: Option<u32>,
 }
 
@@ -108,19 +117,19 @@ pub(crate) struct QuantizationArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MeasuringArgs {
     /// Rows per batch in the throughput phase
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, default_value_t = defaults::BATCH_SIZE, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) batch_size: u32,
     /// Threads of each arm [default: one per core]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
     /// Seed of every shuffle and resampling
-    #[arg(long, default_value_t = 42)]
+    #[arg(long, default_value_t = defaults::SEED)]
     pub(crate) seed: u64,
     /// Single queries per arm in the latency phase; 662 make a p99 at 99 % confidence
-    #[arg(long, value_name = "N", default_value_t = 662)]
+    #[arg(long, value_name = "N", default_value_t = defaults::LATENCY_QUERIES)]
     pub(crate) latency_queries: u32,
     /// Give up on an arm that does not answer for so long
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = defaults::TIMEOUT_S, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
     /// Scripted arms instead of real ones: a JSON file, arm name to script
     #[arg(long, value_name = "FILE", hide = true)]
@@ -130,20 +139,21 @@ pub(crate) struct MeasuringArgs {
 /// The limits.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct GateArgs {
-    /// Largest allowed drop of accuracy (or of the correlation), absolute [default: the model's, else 0.015]
-    #[arg(long, value_name = "DROP")]
+    #[arg(long, value_name = "DROP",
+          help = format!("Largest allowed drop of accuracy (or of the correlation), absolute [default: the model's, \
+                          else {}]", defaults::MAX_ACCURACY_DROP))]
     pub(crate) max_accuracy_drop: Option<f64>,
-    /// Smallest allowed speedup [default: 1.2]
-    #[arg(long, value_name = "RATIO")]
+    #[arg(long, value_name = "RATIO",
+          help = format!("Smallest allowed speedup [default: {}]", defaults::MIN_SPEEDUP))]
     pub(crate) min_speedup: Option<f64>,
-    /// Where a speed verdict may be given [default: accelerator]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum,
+          help = format!("Where a speed verdict may be given [default: {}]", SpeedOnArg::word(defaults::SPEED_ON)))]
     pub(crate) speed_on: Option<SpeedOnArg>,
     /// Target size of the artefact in MB (10^6 bytes) [default: the model's, else computed from the recipe]
     #[arg(long, value_name = "MB")]
     pub(crate) target_size_mb: Option<f64>,
-    /// Allowed relative deviation from the target size [default: 0.1]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE",
+          help = format!("Allowed relative deviation from the target size [default: {}]", defaults::SIZE_TOLERANCE))]
     pub(crate) size_tolerance: Option<f64>,
     /// Count inconclusive and not judged as failures
     #[arg(long)]
@@ -159,6 +169,15 @@ pub(crate) enum SpeedOnArg {
     Any,
 }
 
+impl SpeedOnArg {
+    fn word(place: SpeedOn) -> &'static str {
+        match place {
+            SpeedOn::Accelerator => "accelerator",
+            SpeedOn::Any => "any",
+        }
+    }
+}
+
 /// Arguments of `convert`.
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
@@ -171,7 +190,7 @@ pub(crate) struct ConvertArgs {
     #[arg(long)]
     pub(crate) dtype: Option<String>,
     /// Folder in which the artefact's folder is made
-    #[arg(long, value_name = "DIR", default_value = "models/mlx_converted")]
+    #[arg(long, value_name = "DIR", default_value = defaults::ARTEFACTS)]
     pub(crate) output_dir: PathBuf,
     /// Configuration files with models, beside the built-in ones
     #[arg(long, value_name = "GLOB", num_args = 1..)]
@@ -200,7 +219,7 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
     /// Folder for the reports
-    #[arg(long, value_name = "DIR", default_value = "reports/demo")]
+    #[arg(long, value_name = "DIR", default_value = defaults::DEMO_REPORTS)]
     pub(crate) out: PathBuf,
     /// Print report.json to standard output instead of the table
     #[arg(long)]
@@ -213,7 +232,7 @@ pub(crate) struct ModelsArgs {
     #[command(flatten)]
     pub(crate) list: ListArgs,
     /// Folder of the converted models
-    #[arg(long, value_name = "DIR", default_value = "models/mlx_converted")]
+    #[arg(long, value_name = "DIR", default_value = defaults::ARTEFACTS)]
     pub(crate) output_dir: PathBuf,
 }
 
@@ -243,9 +262,42 @@ pub(crate) struct ReportArgs {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use gatecheck_model::convert::Recipe;
+
+    use crate::app::{arms, defaults, settings::Measuring};
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_texts_show_the_defaults() {
+        let mut command = super::Cli::command();
+        command.build();
+        let run = command.find_subcommand("run").unwrap();
+        // What is shown is what is taken where the argument is left out.
+        for (name, value) in [
+            ("bits", arms::choose(&[], None, None).unwrap()[1].name().replace("mlx-q", "")),
+            ("group_size", defaults::GROUP_SIZE.to_string()),
+            ("embedding_bits", Recipe::try_from(2).unwrap().embedding().unwrap().bits().to_string()),
+            ("max_accuracy_drop", defaults::policy().max_accuracy_drop.to_string()),
+            ("min_speedup", defaults::policy().min_speedup.to_string()),
+            ("size_tolerance", defaults::policy().size_tolerance.to_string()),
+            ("speed_on", "accelerator".to_owned()),
+            ("batch_size", Measuring::default().batch_size.to_string()),
+            ("seed", Measuring::default().seed.to_string()),
+            ("latency_queries", Measuring::default().latency_queries.to_string()),
+        ] {
+            let argument = run.get_arguments().find(|argument| argument.get_id() == name).unwrap();
+            let help = argument.get_help().unwrap().to_string();
+            let shown = match argument.get_default_values() {
+                [] => help.rsplit_once("[default: ").unwrap().1.trim_end_matches(']').to_owned(),
+                [value] => value.to_str().unwrap().to_owned(),
+                several => panic!("{several:?}"),
+            };
+            let shown = shown.trim_end_matches(", or BITS if more").trim_start_matches("the model's, else ");
+            assert_eq!(shown, value, "{name}");
+        }
     }
 }

@@ -36,6 +36,18 @@ fn converts_once() {
 }
 
 #[test]
+fn of_many_models_the_gravest_code_counts() {
+    let place = Place::new();
+    let output = place.gatecheck("convert");
+    // None is in the cache, and the network may not be asked.
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""));
+    assert!(output.stderr.matches(": error: ").count() >= 14, "{}", output.stderr);
+    // A cache that cannot be made is graver.
+    place.write("hf", "a file");
+    assert_eq!(place.gatecheck("convert").code, 3);
+}
+
+#[test]
 fn artefacts_are_named_by_their_recipe() {
     let place = Place::with_model();
     for bits in ["4", "8", "16", "32"] {

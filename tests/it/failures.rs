@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{MEASURE, Output, Place, metric, wait_for};
+use crate::harness::{MEASURE, Output, Place, metric, rows, wait_for};
 
 const PHASES: [&str; 4] = ["load", "warm-up", "latency", "throughput"];
 
@@ -141,8 +141,9 @@ fn ctrl_c_keeps_what_was_measured() {
         std::thread::sleep(std::time::Duration::from_millis(if queries > 0 { 1500 } else { 100 }));
         signal("INT", parent.id());
         let output = Output::of(parent);
-        assert_eq!(output.code, 3, "{phase}: {}", output.stderr);
-        assert!(output.stderr.ends_with("error: stopped by the user\n\nhint: what was measured is in out\n"));
+        assert!(output.stderr.ends_with("stopped by the user; what was measured is in out\n"));
+        assert_eq!(place.report()["exit_code"], output.code, "{phase}: {}", output.stderr);
+        assert_eq!(place.gatecheck("report out").code, output.code, "{phase}");
         place.is_left_alone();
         let record = place.record();
         assert_eq!(record["interrupted"], true);
@@ -153,12 +154,47 @@ fn ctrl_c_keeps_what_was_measured() {
 
 #[test]
 #[cfg(unix)]
+fn ctrl_c_leaves_later_datasets_alone() {
+    let place = failing("latency", "hang");
+    place.write("more.jsonl", &rows(30));
+    let command = MEASURE.replace("--dataset rows.jsonl", "--dataset rows.jsonl --dataset more.jsonl");
+    let parent = place.command(&command).spawn().unwrap();
+    wait_for(|| place.processes().len() == 3);
+    signal("INT", parent.id());
+    let output = Output::of(parent);
+    assert!(
+        output
+            .stderr
+            .ends_with("stopped by the user; what was measured is in out/rows\nnot measured: more\n")
+    );
+    assert_eq!(place.files("out"), ["rows"]);
+    assert_eq!(place.json("out/rows/report.json")["exit_code"], output.code);
+    place.is_left_alone();
+}
+
+#[test]
+fn a_cell_that_cannot_be_written_leaves_the_others() {
+    let place = failing("load", "kill");
+    place.write("more.jsonl", &rows(30));
+    place.write("mock.json", &json!({ "candle": {}, "mlx-q8": {} }).to_string());
+    // A folder where the record of the first cell should be: no file can take its place.
+    place.write("out/rows/record.json/file", "");
+    let command = MEASURE.replace("--dataset rows.jsonl", "--dataset rows.jsonl --dataset more.jsonl");
+    let output = place.gatecheck(&command);
+    assert_eq!(output.code, 3, "{}", output.stderr);
+    assert!(output.stderr.contains("error: failed to write `out/rows/record.json`"), "{}", output.stderr);
+    assert_eq!(place.json("out/more/report.json")["arms"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+#[cfg(unix)]
 fn sigterm_is_as_ctrl_c() {
     let (place, parent) = hanging("latency");
     signal("TERM", parent.id());
-    assert_eq!(Output::of(parent).code, 3);
+    let code = Output::of(parent).code;
     assert_eq!(place.record()["interrupted"], true);
-    assert_eq!(place.report()["verdict"], "error");
+    assert_eq!(place.report()["exit_code"], code);
+    assert_ne!(code, 0);
     place.is_left_alone();
 }
 

@@ -99,11 +99,18 @@ impl Place {
         self.gatecheck(&format!("{MEASURE} {more}"))
     }
 
-    /// Runs a command that must be refused with exactly these words.
+    /// Runs a command that must be refused as wrong, with exactly these words.
     #[track_caller]
     pub(crate) fn refuses(&self, arguments: &str, words: &str) {
         let Output { code, stdout, stderr } = self.gatecheck(arguments);
         assert_eq!((code, stdout.as_str(), stderr.trim_end()), (2, "", words));
+    }
+
+    /// Runs a command that is not wrong and cannot be carried out, which must end with exactly these words.
+    #[track_caller]
+    pub(crate) fn fails(&self, arguments: &str, words: &str) {
+        let Output { code, stdout, stderr } = self.gatecheck(arguments);
+        assert_eq!((code, stdout.as_str(), stderr.trim_end()), (3, "", words));
     }
 
     /// The report in `out`, which must keep to its schema whatever happened.

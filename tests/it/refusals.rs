@@ -50,7 +50,7 @@ fn with_rows(name: &str, rows: &str) -> Place {
 
 #[test]
 fn a_model_without_configuration() {
-    without("config.json").refuses(
+    without("config.json").fails(
         RUN,
         "error: no `config.json` in `model`\n\nhint: give a folder as `save_pretrained` of transformers writes it \
          (config.json, tokenizer.json, model.safetensors), a Hub id such as `org/model`, or a name that \
@@ -60,7 +60,7 @@ fn a_model_without_configuration() {
 
 #[test]
 fn a_model_without_tokenizer() {
-    without("tokenizer.json").refuses(
+    without("tokenizer.json").fails(
         RUN,
         "error: no `tokenizer.json` in `model`\n\nhint: copy `tokenizer.json` of the original model into the folder",
     );
@@ -71,7 +71,7 @@ fn a_tokenizer_of_an_older_form() {
     for older in ["vocab.json", "spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"] {
         let place = without("tokenizer.json");
         place.write(&format!("model/{older}"), "{}");
-        place.refuses(
+        place.fails(
             RUN,
             &format!(
                 "error: no `tokenizer.json` in `model`\n\nhint: the folder has `{older}`, the form of a slow tokenizer; \
@@ -84,7 +84,7 @@ fn a_tokenizer_of_an_older_form() {
 
 #[test]
 fn a_model_without_weights() {
-    without("model.safetensors").refuses(
+    without("model.safetensors").fails(
         RUN,
         "error: no weights in `model`: neither `model.safetensors` nor `model.safetensors.index.json` is there\n\n\
          hint: give a folder as `save_pretrained` of transformers writes it, or a Hub id",
@@ -95,7 +95,7 @@ fn a_model_without_weights() {
 fn a_pickle_is_never_read() {
     let place = without("model.safetensors");
     place.write("model/pytorch_model.bin", "cos\nsystem\n(S'touch owned'\ntR.");
-    place.refuses(
+    place.fails(
         RUN,
         "error: no weights in `model`: neither `model.safetensors` nor `model.safetensors.index.json` is there\n\n\
          hint: `pytorch_model.bin` is a pickle, which can run code when it is opened, so gatecheck never reads it; \
@@ -109,15 +109,15 @@ fn a_model_of_an_unknown_type() {
     let known: Vec<_> = ALL.iter().map(|architecture| architecture.name()).collect();
     let known = list(&known, ALL.len());
     let words = format!("error: model type `llama` is not implemented; known are {known}");
-    place.refuses(RUN, &words);
-    place.refuses("convert --model model", &words);
+    place.fails(RUN, &words);
+    place.fails("convert --model model", &words);
 }
 
 #[test]
 fn a_configuration_cut_short() {
     let place = with(|_| {});
     place.write("model/config.json", "{\"model_type\": ");
-    place.refuses(
+    place.fails(
         RUN,
         "error: failed to parse `model/config.json`: EOF while parsing a value at line 1 column 15\n\nhint: the file \
          may be half downloaded; fetch it again",
@@ -127,16 +127,16 @@ fn a_configuration_cut_short() {
 #[test]
 fn weights_whose_header_is_wrong() {
     let hint = "hint: the file may be half downloaded; fetch it again";
-    let refuses = |place: Place, reason: &str| {
+    let fails = |place: Place, reason: &str| {
         let words =
             format!("error: `model/model.safetensors` is not a valid safetensors file: {reason}\n\n{hint}");
-        place.refuses(RUN, &words);
-        place.refuses("convert --model model", &words);
+        place.fails(RUN, &words);
+        place.fails("convert --model model", &words);
     };
-    refuses(damaged(|bytes| bytes.truncate(100)), "invalid header length");
-    refuses(damaged(|bytes| bytes[..8].fill(0xff)), "header too large");
-    refuses(damaged(|bytes| bytes.truncate(bytes.len() - 1)), "incomplete metadata, file not fully covered");
-    refuses(damaged(Vec::clear), "the file is empty");
+    fails(damaged(|bytes| bytes.truncate(100)), "invalid header length");
+    fails(damaged(|bytes| bytes[..8].fill(0xff)), "header too large");
+    fails(damaged(|bytes| bytes.truncate(bytes.len() - 1)), "incomplete metadata, file not fully covered");
+    fails(damaged(Vec::clear), "the file is empty");
 }
 
 /// What an arm that fails to load leaves in the record, after a run that could not be measured.
@@ -170,8 +170,8 @@ fn weights_that_are_no_numbers() {
     let place = with(|model| model.tensors.get_mut("bert.pooler.dense.weight").unwrap().1[5] = f32::NAN);
     let words = "error: tensor `bert.pooler.dense.weight` holds NaN at element 5\n\nhint: the checkpoint itself is \
                  broken; no arm could give a result";
-    place.refuses("convert --model model", words);
-    place.refuses(RUN, words);
+    place.fails("convert --model model", words);
+    place.fails(RUN, words);
     assert!(!place.path("models/mlx_converted/model-mlx-q8").exists());
     // Without a conversion the worker finds it.
     let words = "tensor `bert.pooler.dense.weight` holds NaN at element 5";
@@ -186,7 +186,7 @@ fn a_tokenizer_of_another_model() {
         shape[0] = 100;
         values.truncate(100 * 64);
     });
-    place.refuses(
+    place.fails(
         RUN,
         "error: the tokenizer knows 604 tokens, the model's embedding has 100 rows\n\nhint: the tokenizer belongs to \
          another model; take the one of this model, without tokens added to it",
@@ -213,7 +213,7 @@ fn pooling_by_an_unknown_module() {
     modules.push(json!({ "type": "sentence_transformers.models.LSTM", "path": "3_LSTM" }));
     model.save(&place.path("model"));
     let output = place.gatecheck(&RUN.replace("rows.jsonl", "scores.csv"));
-    assert_eq!((output.code, output.stdout.as_str()), (2, ""));
+    assert_eq!((output.code, output.stdout.as_str()), (3, ""));
     assert!(output.stderr.starts_with("error: `modules.json: type` is "), "{}", output.stderr);
     assert!(output.stderr.contains("LSTM") && output.stderr.contains("not implemented"), "{}", output.stderr);
 }
@@ -303,12 +303,12 @@ fn a_damaged_artefact_is_not_taken() {
     let weights = place.path("models/mlx_converted/model-mlx-q8/model.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
     std::fs::write(&weights, &bytes[..1000]).unwrap();
-    place.refuses(
+    place.fails(
         RUN,
         "error: `models/mlx_converted/model-mlx-q8` is there already, and it is damaged\n\nhint: replace it with \
          `gatecheck convert --no-skip`, or choose another `--output-dir`",
     );
-    place.refuses(
+    place.fails(
         &format!("{RUN} --no-convert"),
         &format!(
             "error: artefact `models/mlx_converted/model-mlx-q8` is damaged: `model.safetensors` has 1000 bytes \
@@ -494,6 +494,20 @@ fn a_bad_dataset_is_found_before_a_good_one_is_measured() {
     assert!(!place.path("out").exists());
 }
 
+#[test]
+fn labels_that_do_not_fit_are_found_before_anything_is_measured() {
+    let place = with_rows("moods.jsonl", "{\"text\": \"w1\", \"label\": \"angry\"}\n");
+    let start = std::time::Instant::now();
+    let arguments = "run --model model --dataset rows.jsonl --dataset moods.jsonl --out out";
+    let output = place.gatecheck(arguments);
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""));
+    let words = "error: dataset label `angry` is no class of the model, whose classes are ";
+    assert!(output.stderr.starts_with(words), "{}", output.stderr);
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    // Neither measured nor converted.
+    assert_eq!(place.files("."), ["model", "moods.jsonl", "rows.jsonl"]);
+}
+
 // Configuration files.
 
 /// A place with a configuration file.
@@ -564,11 +578,11 @@ fn limits_out_of_range() {
 #[test]
 fn an_output_that_cannot_be_written() {
     let place = with(|_| {});
-    place.refuses(
+    place.fails(
         &format!("{RUN} --out rows.jsonl/out"),
         "error: failed to create `rows.jsonl/out`\n  caused by: Not a directory (os error 20)",
     );
-    place.refuses(
+    place.fails(
         "convert --model model --output-dir rows.jsonl/made",
         "error: failed to create `rows.jsonl/made`\n  caused by: Not a directory (os error 20)",
     );

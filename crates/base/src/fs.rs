@@ -118,7 +118,8 @@ pub fn check_writable(folder: &Path) -> Result<(), FileError> {
     let there = folder.ancestors().find(|ancestor| empty(ancestor) || ancestor.exists());
     let there = there.filter(|path| !empty(path)).unwrap_or(Path::new("."));
     if !there.is_dir() {
-        return Err(FileError::new("create", folder, io::ErrorKind::NotADirectory.into()));
+        // Fails, and says why.
+        return create_dir(folder);
     }
     let probe = there.join(format!(".gatecheck-probe-{}", std::process::id()));
     File::create(&probe)

@@ -6,7 +6,7 @@ use super::verdict::Verdict;
 pub const PASS: u8 = 0;
 /// A gate failed; with `strict`, also: one was inconclusive or not judged.
 pub const FAIL: u8 = 1;
-/// The command line or the configuration is wrong; nothing was run.
+/// What was asked for cannot be: the command line, the configuration or the data do not fit.
 pub const USAGE: u8 = 2;
 /// Something could not be measured.
 pub const ERROR: u8 = 3;

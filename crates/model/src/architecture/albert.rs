@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{bert::Keys, family::Architecture, rename::rename, sizes::check_sizes};
+use super::{bert::Keys, family::Architecture, rename::rename, role::Role, sizes::check_sizes};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -21,6 +21,11 @@ pub(super) static ALBERT: Architecture = Architecture {
         let parts = ["embeddings.", "encoder.", "pooler."];
         rename(raw, "albert", &parts, &["predictions.", "sop_classifier."])
     },
+    tables: &[
+        ("albert.embeddings.word_embeddings", Role::Words),
+        ("albert.embeddings.position_embeddings", Role::Positions),
+        ("albert.embeddings.token_type_embeddings", Role::TokenTypes),
+    ],
     heads: &["albert.pooler.", "classifier."],
     default_labels: 2,
 };

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     family::{Architecture, Canonical},
     rename::rename,
+    role::Role,
     sizes::check_sizes,
 };
 use crate::{
@@ -36,6 +37,11 @@ pub(super) static BART: Architecture = Architecture {
         }
         rename(raw, "model", &["shared.", "encoder.", "decoder."], &["lm_head.", "final_logits_bias"])
     },
+    tables: &[
+        ("model.shared", Role::Words),
+        ("model.encoder.embed_positions", Role::Positions),
+        ("model.decoder.embed_positions", Role::Positions),
+    ],
     heads: &["classification_head."],
     default_labels: 3,
 };

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{family::Architecture, rename::rename, sizes::check_sizes};
+use super::{family::Architecture, rename::rename, role::Role, sizes::check_sizes};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -19,6 +19,11 @@ pub(super) static BERT: Architecture = Architecture {
     name: "bert",
     read,
     rename: |raw| rename(raw, "bert", &["embeddings.", "encoder.", "pooler."], &["cls."]),
+    tables: &[
+        ("bert.embeddings.word_embeddings", Role::Words),
+        ("bert.embeddings.position_embeddings", Role::Positions),
+        ("bert.embeddings.token_type_embeddings", Role::TokenTypes),
+    ],
     heads: &["bert.pooler.", "classifier."],
     default_labels: 2,
 };

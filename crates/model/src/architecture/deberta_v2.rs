@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{family::Architecture, rename::rename, sizes::check_sizes};
+use super::{family::Architecture, rename::rename, role::Role, sizes::check_sizes};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -25,6 +25,12 @@ pub(super) static DEBERTA_V2: Architecture = Architecture {
         let pretraining = ["cls.", "lm_predictions.", "mask_predictions."];
         rename(raw, "deberta", &["embeddings.", "encoder."], &pretraining)
     },
+    tables: &[
+        ("deberta.embeddings.word_embeddings", Role::Words),
+        ("deberta.embeddings.position_embeddings", Role::Positions),
+        ("deberta.embeddings.token_type_embeddings", Role::TokenTypes),
+        ("deberta.encoder.rel_embeddings", Role::Positions),
+    ],
     // Positions that only the masked-language head of v3 saw are in its checkpoints all the same.
     heads: &["pooler.", "classifier.", "deberta.embeddings.position_embeddings."],
     default_labels: 2,

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::{bert::Keys, family::Architecture, rename::rename, sizes::check_sizes};
+use super::{bert::Keys, family::Architecture, rename::rename, role::Role, sizes::check_sizes};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -20,6 +20,10 @@ pub(super) static DISTILBERT: Architecture = Architecture {
     name: "distilbert",
     read,
     rename: |raw| rename(raw, "distilbert", &["embeddings.", "transformer."], &["vocab_"]),
+    tables: &[
+        ("distilbert.embeddings.word_embeddings", Role::Words),
+        ("distilbert.embeddings.position_embeddings", Role::Positions),
+    ],
     heads: &["pre_classifier.", "classifier."],
     default_labels: 2,
 };

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{bert::Keys, family::Architecture, rename::rename};
+use super::{bert::Keys, family::Architecture, rename::rename, role::Role};
 use crate::{
     activation::Activation,
     blueprint::{Blueprint, Graph, post_norm::Projection},
@@ -18,6 +18,11 @@ pub(super) static ELECTRA: Architecture = Architecture {
         let parts = ["embeddings.", "embeddings_project.", "encoder."];
         rename(raw, "electra", &parts, &["discriminator_predictions.", "generator_"])
     },
+    tables: &[
+        ("electra.embeddings.word_embeddings", Role::Words),
+        ("electra.embeddings.position_embeddings", Role::Positions),
+        ("electra.embeddings.token_type_embeddings", Role::TokenTypes),
+    ],
     heads: &["classifier."],
     default_labels: 2,
 };

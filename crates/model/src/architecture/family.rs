@@ -1,5 +1,6 @@
 //! What sets one architecture apart from the others.
 
+use super::role::Role;
 use crate::{blueprint::Blueprint, error::ConfigError, json::Json};
 
 /// A family of encoders with one graph.
@@ -8,6 +9,8 @@ pub struct Architecture {
     pub(super) name: &'static str,
     pub(super) read: fn(&Json<'_>, usize) -> Result<Blueprint, ConfigError>,
     pub(super) rename: fn(&str) -> Canonical,
+    /// Tables of embeddings, by the paths of their modules.
+    pub(super) tables: &'static [(&'static str, Role)],
     /// Starts of canonical names that belong to heads: what the head in use has not taken is left.
     pub(super) heads: &'static [&'static str],
     /// How many classes transformers assumes where `config.json` tells neither names nor number.
@@ -47,6 +50,19 @@ impl Architecture {
     /// Starts of the names of heads that may lie unused in a checkpoint.
     pub fn heads(&self) -> &'static [&'static str] {
         self.heads
+    }
+
+    /// The part of a module, by its canonical path; `None` for the layers of the encoder.
+    pub fn role(&self, module: &str) -> Option<Role> {
+        if let Some((_, role)) = self.tables.iter().find(|(path, _)| *path == module) {
+            return Some(*role);
+        }
+        let belongs = |start: &&&str| {
+            let rest = module.strip_prefix(start.trim_end_matches('.'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let start = self.heads.iter().find(belongs)?;
+        Some(if start.ends_with("pooler.") { Role::Pooler } else { Role::Head })
     }
 
     /// How many classes transformers assumes where `config.json` tells neither names nor number.

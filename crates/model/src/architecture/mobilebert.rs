@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{family::Architecture, rename::rename, sizes::check_sizes};
+use super::{family::Architecture, rename::rename, role::Role, sizes::check_sizes};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -19,6 +19,11 @@ pub(super) static MOBILEBERT: Architecture = Architecture {
     name: "mobilebert",
     read,
     rename: |raw| rename(raw, "mobilebert", &["embeddings.", "encoder.", "pooler."], &["cls."]),
+    tables: &[
+        ("mobilebert.embeddings.word_embeddings", Role::Words),
+        ("mobilebert.embeddings.position_embeddings", Role::Positions),
+        ("mobilebert.embeddings.token_type_embeddings", Role::TokenTypes),
+    ],
     heads: &["mobilebert.pooler.", "classifier."],
     default_labels: 2,
 };

@@ -13,11 +13,15 @@ mod modernbert;
 mod mpnet;
 mod rename;
 mod roberta;
+mod role;
 mod sizes;
 
 use gatecheck_base::text;
 
-pub use self::family::{Architecture, Canonical};
+pub use self::{
+    family::{Architecture, Canonical},
+    role::Role,
+};
 use crate::error::ConfigError;
 
 /// All architectures.

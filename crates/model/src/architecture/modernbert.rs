@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{family::Architecture, rename::rename, sizes::check_sizes};
+use super::{family::Architecture, rename::rename, role::Role, sizes::check_sizes};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -20,6 +20,7 @@ pub(super) static MODERNBERT: Architecture = Architecture {
     name: "modernbert",
     read,
     rename: |raw| rename(raw, "model", &["embeddings.", "layers.", "final_norm."], &["decoder."]),
+    tables: &[("model.embeddings.tok_embeddings", Role::Words)],
     heads: &["head.", "classifier."],
     default_labels: 2,
 };

@@ -1,7 +1,7 @@
 //! MPNet (<https://arxiv.org/abs/2004.09297>): BERT without token types, with biases by relative position.
 //! Keys and defaults are those of `configuration_mpnet.py` of transformers.
 
-use super::{bert::Keys, family::Architecture, rename::rename, roberta::positions_after};
+use super::{bert::Keys, family::Architecture, rename::rename, roberta::positions_after, role::Role};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -16,6 +16,11 @@ pub(super) static MPNET: Architecture = Architecture {
     name: "mpnet",
     read,
     rename: |raw| rename(raw, "mpnet", &["embeddings.", "encoder.", "pooler."], &["lm_head."]),
+    tables: &[
+        ("mpnet.embeddings.word_embeddings", Role::Words),
+        ("mpnet.embeddings.position_embeddings", Role::Positions),
+        ("mpnet.encoder.relative_attention_bias", Role::Positions),
+    ],
     heads: &["mpnet.pooler.", "classifier."],
     default_labels: 2,
 };

@@ -6,6 +6,7 @@ use super::{
     bert::Keys,
     family::{Architecture, Canonical},
     rename::rename,
+    role::Role,
 };
 use crate::{
     activation::Activation,
@@ -18,6 +19,7 @@ pub(super) static ROBERTA: Architecture = Architecture {
     name: "roberta",
     read: |config, labels| read(config, labels, 50265),
     rename: names,
+    tables: TABLES,
     heads: HEADS,
     default_labels: 2,
 };
@@ -26,6 +28,7 @@ pub(super) static XLM_ROBERTA: Architecture = Architecture {
     name: "xlm-roberta",
     read: |config, labels| read(config, labels, 30522),
     rename: names,
+    tables: TABLES,
     heads: HEADS,
     default_labels: 2,
 };
@@ -34,9 +37,16 @@ pub(super) static CAMEMBERT: Architecture = Architecture {
     name: "camembert",
     read: |config, labels| read(config, labels, 30522),
     rename: names,
+    tables: TABLES,
     heads: HEADS,
     default_labels: 2,
 };
+
+const TABLES: &[(&str, Role)] = &[
+    ("roberta.embeddings.word_embeddings", Role::Words),
+    ("roberta.embeddings.position_embeddings", Role::Positions),
+    ("roberta.embeddings.token_type_embeddings", Role::TokenTypes),
+];
 
 // Checkpoints of older versions of transformers hold a pooler that their head never used.
 const HEADS: &[&str] = &["roberta.pooler.", "classifier."];

@@ -75,6 +75,12 @@ pub enum ConvertError {
         /// How it differs.
         what: &'static str,
     },
+    /// A damaged artefact is in the way.
+    #[error("`{}` is there already, and it is damaged", folder.display())]
+    Spoiled {
+        /// Where the artefact should go.
+        folder: PathBuf,
+    },
     /// Something is in the way that is not an artefact, so it is never replaced.
     #[error("`{}` is there already and is not a converted model", folder.display())]
     Foreign {
@@ -125,7 +131,7 @@ impl ConvertError {
             Self::NothingQuantized { .. } => {
                 "choose a group size that divides the hidden size, or 16 bits to leave the weights unquantized"
             }
-            Self::Exists { .. } => {
+            Self::Exists { .. } | Self::Spoiled { .. } => {
                 "replace it with `gatecheck convert --no-skip`, or choose another `--output-dir`"
             }
             Self::Foreign { .. } => "move it away, or choose another output folder",
@@ -151,6 +157,7 @@ impl ConvertError {
             Self::Module { .. }
             | Self::Pickle { .. }
             | Self::ElementType { .. }
+            | Self::Spoiled { .. }
             | Self::Damaged { .. }
             | Self::NotAnArtefact { .. } => ErrorKind::Model,
             Self::Busy { .. } => ErrorKind::Disk,

@@ -34,7 +34,7 @@ pub(super) fn is_there(target: &Path, recipe_sha256: &str, force: bool) -> Resul
         Ok(artefact) if artefact.recipe_sha256() == Some(recipe_sha256) => return Ok(true),
         Ok(Artefact { metadata: Some(_), .. }) => "of another recipe or other inputs",
         Ok(_) => "made by another tool",
-        Err(_) => "and it is damaged",
+        Err(_) => return Err(ConvertError::Spoiled { folder: folder() }),
     };
     Err(ConvertError::Exists { folder: folder(), what })
 }

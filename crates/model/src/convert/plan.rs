@@ -11,6 +11,7 @@ use super::{
     source::Source,
 };
 use crate::{
+    architecture::Architecture,
     names::Names,
     quant::{Affine, Float, range},
     weights::{TensorView, WeightError},
@@ -101,8 +102,9 @@ impl Plan {
     ) -> Result<Self, ConvertError> {
         let Names { tensors: names, ignored } = Names::of(&source.store, source.architecture)?;
         let views = names.into_iter().filter_map(|(name, raw)| Some((name, source.store.find(&raw)?)));
-        let tensors: Vec<_> =
-            views.map(|(name, view)| planned(name, &view, recipe)).collect::<Result<_, _>>()?;
+        let tensors: Vec<_> = views
+            .map(|(name, view)| planned(name, &view, source.architecture, recipe))
+            .collect::<Result<_, _>>()?;
         let quantizes = |tensor: &PlannedTensor| matches!(tensor.action, Action::Quantize { .. });
         if recipe.linear().is_some() && !tensors.iter().any(quantizes) {
             return Err(recipe.nothing_quantized(&source.folder));
@@ -120,14 +122,14 @@ impl Plan {
 
     /// Looks at the values: refuses NaN and infinities, and leaves the type of the source to tensors
     /// whose values would overflow.
-    pub(super) fn settle(
+    pub(super) fn scan(
         mut self,
         source: &Source,
         mut on_bytes: impl FnMut(u64),
     ) -> Result<Self, ConvertError> {
         for tensor in &mut self.tensors {
             if let Some(view) = source.store.find(&tensor.source_name) {
-                settle(tensor, &view)?;
+                scan(tensor, &view)?;
             }
             on_bytes(tensor.source_bytes());
         }
@@ -166,10 +168,15 @@ impl Plan {
     }
 }
 
-fn planned(name: String, view: &TensorView<'_>, recipe: &Recipe) -> Result<PlannedTensor, ConvertError> {
+fn planned(
+    name: String,
+    view: &TensorView<'_>,
+    architecture: &Architecture,
+    recipe: &Recipe,
+) -> Result<PlannedTensor, ConvertError> {
     let source_dtype = float(view)?;
     let dtype = recipe.stored(source_dtype);
-    let (action, reason) = match role::treatment(&name, view.shape, recipe) {
+    let (action, reason) = match role::treatment(&name, view.shape, architecture, recipe) {
         Ok(affine) => (Action::Quantize { affine, dtype }, None),
         // Where nothing is quantized, the recipe says enough.
         Err(reason) => (Action::Store { dtype }, recipe.linear().map(|_| reason)),
@@ -187,7 +194,7 @@ fn float(view: &TensorView<'_>) -> Result<Float, ConvertError> {
     }
 }
 
-fn settle(tensor: &mut PlannedTensor, view: &TensorView<'_>) -> Result<(), ConvertError> {
+fn scan(tensor: &mut PlannedTensor, view: &TensorView<'_>) -> Result<(), ConvertError> {
     let range = range(view.bytes, tensor.source_dtype);
     if let Some((index, value)) = range.not_finite {
         return Err(WeightError::NotFinite { name: view.name.to_owned(), index, value }.into());

@@ -104,7 +104,7 @@ pub fn convert(request: &Request, on_progress: &mut dyn FnMut(Progress)) -> Resu
         return Ok(Outcome { folder, skipped: true, plan, recipe_sha256 });
     }
     let total = plan.source_bytes();
-    let plan = plan.settle(&source, counter(Stage::Scan, total, on_progress))?;
+    let plan = plan.scan(&source, counter(Stage::Scan, total, on_progress))?;
     let scratch = Scratch::claim(&folder)?;
     write(&plan, &source, scratch.path(), counter(Stage::Write, total, on_progress))?;
     verify(&plan, &source, scratch.path(), counter(Stage::Verify, total, on_progress))?;
