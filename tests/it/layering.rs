@@ -85,6 +85,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hdrhistogram", &["crates/judge/src/histogram.rs"]),
     ("csv", &["crates/judge/src/report"]),
     ("quick_junit", &["crates/judge/src/report"]),
+    ("rand_xoshiro", &["crates/judge/src/stats/rng.rs"]),
     ("sysinfo", &["crates/backend/src/measure"]),
 ];
 
