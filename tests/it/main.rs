@@ -25,6 +25,7 @@ mod quant_mlx;
 mod quantized;
 mod refusals;
 mod report_cli;
+mod resume;
 mod run;
 mod seams;
 mod second_reference;

@@ -4,6 +4,7 @@
 //! [`protocol`] over its standard input and output; standard error is kept for failures.
 
 mod calls;
+pub mod orphan;
 pub mod process;
 pub mod protocol;
 pub mod session;

@@ -1,17 +1,13 @@
 //! A small random number generator whose numbers depend on nothing but the seed.
 //!
 //! xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number generators", ACM TOMS
-//! 2021), its state filled by SplitMix64 as its authors advise. Its own, so that no update of a
-//! dependency can move an interval of an old record.
+//! 2021), its state filled by SplitMix64 as its authors advise. Ranges and fractions are made from its
+//! bits here, so that no update of a dependency can move an interval of an old record.
 
-/// Advances a SplitMix64 state and returns its next number.
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
+use rand_xoshiro::{
+    SplitMix64, Xoshiro256StarStar,
+    rand_core::{RngCore, SeedableRng},
+};
 
 /// Derives a seed for one purpose, so that adding an arm leaves the numbers of the others alone.
 ///
@@ -20,33 +16,24 @@ pub fn derive_seed(seed: u64, purpose: &str) -> u64 {
     let hash = purpose.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    split_mix(&mut (seed ^ hash))
+    SplitMix64::from_seed((seed ^ hash).to_le_bytes()).next_u64()
 }
 
 /// A seeded generator.
 #[derive(Debug, Clone)]
 pub struct Rng {
-    state: [u64; 4],
+    bits: Xoshiro256StarStar,
 }
 
 impl Rng {
     /// A generator that always gives the same numbers for the same seed.
     pub fn seeded(seed: u64) -> Self {
-        let mut filler = seed;
-        Self { state: std::array::from_fn(|_| split_mix(&mut filler)) }
+        Self { bits: Xoshiro256StarStar::seed_from_u64(seed) }
     }
 
     /// The next 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        let result = self.state[1].wrapping_mul(5).rotate_left(7).wrapping_mul(9);
-        let shifted = self.state[1] << 17;
-        self.state[2] ^= self.state[0];
-        self.state[3] ^= self.state[1];
-        self.state[1] ^= self.state[2];
-        self.state[0] ^= self.state[3];
-        self.state[2] ^= shifted;
-        self.state[3] = self.state[3].rotate_left(45);
-        result
+        self.bits.next_u64()
     }
 
     /// A number below `bound`, each equally likely; 0 when `bound` is 0.
@@ -74,10 +61,11 @@ mod tests {
 
     #[test]
     fn numbers_are_the_published_ones() {
-        let mut filler = 1_234_567;
-        assert_eq!(split_mix(&mut filler), 6_457_827_717_110_365_317);
-        assert_eq!(split_mix(&mut filler), 3_203_168_211_198_807_973);
-        let mut rng = Rng { state: [1, 2, 3, 4] };
+        // SplitMix64 fills the state; these are the first numbers of that algorithm and of this one.
+        let mut filler = SplitMix64::from_seed(1_234_567_u64.to_le_bytes());
+        assert_eq!(filler.next_u64(), 6_457_827_717_110_365_317);
+        let state: Vec<u8> = [1_u64, 2, 3, 4].into_iter().flat_map(u64::to_le_bytes).collect();
+        let mut rng = Rng { bits: Xoshiro256StarStar::from_seed(state.try_into().unwrap()) };
         let drawn: Vec<u64> = (0..4).map(|_| rng.bits()).collect();
         assert_eq!(drawn, [11_520, 0, 1_509_978_240, 1_215_971_899_390_074_240]);
     }
