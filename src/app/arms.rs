@@ -1,6 +1,7 @@
 //! The arms of a run, by their words.
 
 use gatecheck_judge::record::Role;
+use serde::{Deserialize, Serialize};
 
 use super::{defaults, unknown::Unknown};
 
@@ -69,7 +70,7 @@ pub fn choose(
 }
 
 /// One arm as asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ArmKind {
     /// `candle`: the original weights on the CPU.
     Candle,

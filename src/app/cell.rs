@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use gatecheck_backend::worker::protocol::WorkerSpec;
+use gatecheck_backend::worker::protocol::{BackendKind, WorkerSpec};
+use gatecheck_base::fs::FileError;
 use gatecheck_judge::{
     record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings},
     task::Outputs,
 };
-use gatecheck_model::batch::Encoded;
+use gatecheck_model::batch::Batch;
 
 use super::inputs::Inputs;
 
@@ -30,6 +31,17 @@ pub struct ArmPlan {
     pub recipe_sha256: Option<String>,
 }
 
+impl ArmPlan {
+    /// The backend's name.
+    pub fn backend(&self) -> &'static str {
+        match self.spec.backend {
+            BackendKind::Candle => "candle",
+            BackendKind::Mlx => "mlx",
+            BackendKind::Mock(_) => "mock",
+        }
+    }
+}
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
@@ -42,7 +54,7 @@ pub struct Effort {
 }
 
 /// A model on a dataset with its arms.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Cell {
     /// The model.
     pub model: ModelFacts,
@@ -67,8 +79,8 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// The rows of one query.
-    pub fn query(&self, example: usize) -> &[Encoded] {
-        &self.inputs.rows(example)[..self.outputs.query_rows]
+    /// One query.
+    pub fn query(&self, example: usize) -> Result<Batch, FileError> {
+        self.inputs.rows(example, self.outputs.query_rows)
     }
 }

@@ -50,9 +50,9 @@ impl Trial {
         dataset.limit = Some(ROWS);
         let original = Original::open(prepare::model(&demo::model(folder)?, &mut Silent)?)?;
         let rows = prepare::dataset(&dataset, &mut Silent)?;
-        let asked = plan::ask(&original, &rows, &dataset.texts, defaults::BATCH_SIZE)?;
+        let asked = plan::ask(&original, &rows, &dataset.texts, defaults::BATCH_SIZE, folder)?;
         let examples: Vec<usize> = (0..asked.inputs().len()).collect();
-        Ok(Self { batch: Batch::new(asked.inputs().rows_of(&examples)), original })
+        Ok(Self { batch: asked.inputs().batch(&examples)?, original })
     }
 
     /// Rows of the batch.

@@ -7,7 +7,7 @@ use gatecheck_base::{fs::FileError, kind::ErrorKind};
 
 use super::{
     arms::ArmError, config::ConfigFileError, judge::JudgeError, plan::PlanError, prepare::PrepareError,
-    resolve::ResolveError,
+    record::RecordError, resolve::ResolveError,
 };
 
 /// Why the application did not do what it was asked for.
@@ -34,6 +34,9 @@ pub enum AppError {
     /// A record or its reports.
     #[error(transparent)]
     Judge(#[from] JudgeError),
+    /// What was measured.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// A file to be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -52,6 +55,7 @@ impl AppError {
             Self::Prepare(error) => error.hint(),
             Self::Plan(error) => error.hint(),
             Self::Judge(error) => error.hint(),
+            Self::Record(error) => error.hint(),
             Self::SharedFolder(_) => Some("measure them in two runs, each with its own `--out`".to_owned()),
             Self::Worker(_) | Self::File(_) => None,
         }
@@ -64,6 +68,7 @@ impl AppError {
             Self::Prepare(error) => error.kind(),
             Self::Plan(error) => error.kind(),
             Self::Judge(error) => error.kind(),
+            Self::Record(error) => error.kind(),
             Self::File(error) => error.kind(ErrorKind::Disk),
             Self::Worker(_) => ErrorKind::Worker,
             Self::Resolve(_) | Self::Arms(_) | Self::SharedFolder(_) => ErrorKind::Usage,

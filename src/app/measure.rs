@@ -1,4 +1,4 @@
-//! Measures cells with a process for each arm.
+//! Worker processes: a process for each arm.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -6,9 +6,6 @@ use std::{
 };
 
 use gatecheck_backend::worker::{Launcher, WorkerError, process::ProcessLauncher};
-use gatecheck_judge::record::RunRecord;
-
-use super::{cell::Cell, event::Observer, runner};
 
 /// The way to worker processes, and the way to stop them.
 #[derive(Debug, Clone)]
@@ -31,10 +28,5 @@ impl Workers {
     /// What starts them.
     pub fn launcher(&self) -> &dyn Launcher {
         &self.launcher
-    }
-
-    /// Measures a cell to the end, or as far as its arms and the user let it.
-    pub fn measure(&self, cell: &Cell, observer: &mut dyn Observer) -> RunRecord {
-        runner::run(cell, &self.launcher, observer)
     }
 }

@@ -1,10 +1,12 @@
 //! A whole run: a model on one dataset or several. Every cell is planned before the first is measured, so
 //! that what cannot be measured shows at once and not after an hour.
 
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-use gatecheck_base::fs::check_writable;
+use gatecheck_base::fs::{FileError, check_writable};
 use gatecheck_judge::{
+    journal::Journal,
     record::{Policy, RunRecord},
     report::Report,
 };
@@ -18,12 +20,13 @@ use super::{
     measure::Workers,
     plan::{self, Original},
     prepare,
+    record::{self, RecordError},
     settings::{Artefacts, Comparison, Measuring},
     source::{DatasetReference, ModelReference},
 };
 
 /// What a run is asked to do.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Request {
     /// The model.
     pub model: ModelReference,
@@ -40,12 +43,39 @@ pub struct Request {
 }
 
 /// A cell, and where its reports go.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Job {
     /// What is measured.
     pub cell: Cell,
     /// The folder of its reports.
     pub out: PathBuf,
+    /// Where it starts.
+    pub(super) start: Start,
+}
+
+impl Job {
+    /// Whether it goes on with what was begun before.
+    pub fn is_resumed(&self) -> bool {
+        matches!(self.start, Start::Resumed(..))
+    }
+}
+
+/// Where a job starts.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// From nothing; with what its journal keeps, a [`Begun`].
+    Fresh(serde_json::Value),
+    /// With the journal of an earlier process and what it holds.
+    Resumed(Journal, Box<RunRecord>),
+}
+
+/// What a journal keeps, so that the same cell can be planned again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Begun {
+    /// Where the program ran: the paths of the request may be relative to it.
+    pub(super) working_folder: PathBuf,
+    /// The request, of this dataset alone.
+    pub(super) request: Request,
 }
 
 /// What a measured cell left.
@@ -71,19 +101,37 @@ pub fn out_folder(out: Option<&Path>, model: &str, dataset: &str, datasets: usiz
 /// Fetches and checks everything, makes the artefacts, and plans every cell. Measures nothing, and leaves no
 /// folder for reports if anything is wrong.
 pub fn plan(request: &Request, observer: &mut dyn Observer) -> Result<Vec<Job>, AppError> {
-    let Request { model, datasets, comparison, artefacts, measuring, policy } = request;
+    let datasets = &request.datasets;
     for (position, (_, out)) in datasets.iter().enumerate() {
         if datasets[..position].iter().any(|(_, other)| other == out) {
             return Err(AppError::SharedFolder(out.clone()));
         }
         check_writable(out)?;
+        Journal::may_begin(out).map_err(RecordError::from)?;
     }
+    let job = |(cell, dataset): (Cell, &(DatasetReference, PathBuf))| {
+        let start = Start::Fresh(begun(request, dataset)?);
+        Ok(Job { cell, out: dataset.1.clone(), start })
+    };
+    cells(request, observer)?.into_iter().zip(datasets).map(job).collect()
+}
+
+fn begun(request: &Request, dataset: &(DatasetReference, PathBuf)) -> Result<serde_json::Value, AppError> {
+    let failed = |error| FileError::new("find", Path::new("."), error);
+    let working_folder = std::env::current_dir().map_err(failed)?;
+    let request = Request { datasets: vec![dataset.clone()], ..request.clone() };
+    Ok(serde_json::to_value(Begun { working_folder, request }).map_err(|error| failed(error.into()))?)
+}
+
+/// The cells of a request, in the order of its datasets.
+pub(super) fn cells(request: &Request, observer: &mut dyn Observer) -> Result<Vec<Cell>, AppError> {
+    let Request { model, datasets, comparison, artefacts, measuring, policy } = request;
     let arms = plan::arms(comparison, measuring)?;
     let original = Original::open(prepare::model(model, observer)?)?;
     let mut asked = Vec::with_capacity(datasets.len());
     for (dataset, out) in datasets {
         let rows = prepare::dataset(dataset, observer)?;
-        asked.push((plan::ask(&original, &rows, &dataset.texts, measuring.batch_size)?, out));
+        asked.push(plan::ask(&original, &rows, &dataset.texts, measuring.batch_size, out)?);
     }
     let mut ready = Vec::with_capacity(arms.len());
     for arm in arms {
@@ -92,17 +140,18 @@ pub fn plan(request: &Request, observer: &mut dyn Observer) -> Result<Vec<Job>, 
         ready.push(arm.clone().with_files(&original, artefact.transpose()?, measuring.threads)?);
     }
     let facts = original.facts()?;
-    let job = |(asked, out): (_, &PathBuf)| Job {
-        cell: plan::cell(facts.clone(), asked, ready.clone(), measuring, policy.clone()),
-        out: out.clone(),
-    };
-    Ok(asked.into_iter().map(job).collect())
+    let cell = |asked| plan::cell(facts.clone(), asked, ready.clone(), measuring, policy.clone());
+    Ok(asked.into_iter().map(cell).collect())
 }
 
 /// Measures and judges one cell, and writes its record and reports.
-pub fn measure(job: &Job, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, AppError> {
-    let record = workers.measure(&job.cell, observer);
-    judge::write_record(&job.out, &record)?;
-    let report = judge::judge(&job.out, &record, &record.policy)?;
+pub fn measure(job: Job, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, AppError> {
+    let Job { cell, out, start } = job;
+    let launcher = workers.launcher();
+    let record = match start {
+        Start::Fresh(begun) => record::measure(&cell, &out, begun, launcher, observer)?,
+        Start::Resumed(journal, so_far) => record::resume(&cell, journal, &so_far, &out, launcher, observer)?,
+    };
+    let report = judge::judge(&out, &record, &record.policy)?;
     Ok(Outcome { record, report })
 }

@@ -1,5 +1,6 @@
 //! What a run is told, a struct for each concern.
 
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
 use gatecheck_backend::{measure::machine::cores, mock::MockScript};
@@ -8,7 +9,7 @@ use gatecheck_model::tokenizer::Truncation;
 use super::{arms::ArmKind, defaults};
 
 /// What is compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The arms, the baseline first.
     pub arms: Vec<ArmKind>,
@@ -19,7 +20,7 @@ pub struct Comparison {
 }
 
 /// Where artefacts lie, and whether they may be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artefacts {
     /// Folder of the converted models.
     pub folder: PathBuf,
@@ -28,7 +29,7 @@ pub struct Artefacts {
 }
 
 /// How the texts of a dataset are put to a model, and its answers read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Texts {
     /// Which text of a pair gives way.
     pub truncation: Truncation,
@@ -43,7 +44,7 @@ pub struct Texts {
 }
 
 /// Whether and how candidate labels are put to the model.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZeroShotSettings {
     /// The model is for it: labels that it has no classes for become candidates.
     pub model_is_for_it: bool,
@@ -56,7 +57,7 @@ pub struct ZeroShotSettings {
 }
 
 /// How much is measured, and how.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measuring {
     /// Rows per batch.
     pub batch_size: u32,

@@ -1,5 +1,6 @@
 //! Models and datasets as they were named, before anything is fetched, and as they lie here.
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 use gatecheck_data::dataset::DatasetSpec;
@@ -7,7 +8,7 @@ use gatecheck_data::dataset::DatasetSpec;
 use super::settings::Texts;
 
 /// A model as named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelReference {
     /// Name as given or configured; artefacts are named after it.
     pub name: String,
@@ -18,7 +19,7 @@ pub struct ModelReference {
 }
 
 /// Where a model's files are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModelPlace {
     /// Here.
     Folder(PathBuf),
@@ -47,7 +48,7 @@ pub struct ModelSource {
 }
 
 /// A dataset as named.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatasetReference {
     /// What is known of its rows.
     pub spec: DatasetSpec,
@@ -60,7 +61,7 @@ pub struct DatasetReference {
 }
 
 /// Where a dataset's rows are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DatasetPlace {
     /// Here.
     Files(Vec<PathBuf>),

@@ -53,12 +53,48 @@ pub(crate) enum Command {
     Worker,
 }
 
+/// What makes no sense beside `--resume`: all that says what is measured, and how.
+const BEGIN_A_RUN: [&str; 24] = [
+    "model",
+    "dataset",
+    "data",
+    "split",
+    "limit",
+    "arms",
+    "bits",
+    "group_size",
+    "embedding_bits",
+    "batch_size",
+    "threads",
+    "seed",
+    "latency_queries",
+    "mock",
+    "max_accuracy_drop",
+    "min_speedup",
+    "speed_on",
+    "target_size_mb",
+    "size_tolerance",
+    "strict",
+    "out",
+    "output_dir",
+    "config",
+    "no_convert",
+];
+
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Model: a configured name, a folder, or a Hub id such as `org/name`
-    #[arg(long, value_name = "NAME|FOLDER|HUB_ID")]
+    #[arg(
+        long,
+        value_name = "NAME|FOLDER|HUB_ID",
+        required_unless_present = "resume",
+        default_value_if("resume", clap::builder::ArgPredicate::IsPresent, "")
+    )]
     pub(crate) model: String,
+    /// Go on with the run in this folder that was killed, crashed or stopped; its own arguments hold
+    #[arg(long, value_name = "DIR", conflicts_with_all = BEGIN_A_RUN)]
+    pub(crate) resume: Option<PathBuf>,
     /// Dataset: a configured name or a file; may be given several times [default: the model's benchmarks]
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) dataset: Vec<String>,
@@ -250,7 +286,7 @@ pub(crate) struct ListArgs {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Folder with record.json
+    /// Folder of a run, finished or not
     pub(crate) folder: PathBuf,
     #[command(flatten)]
     pub(crate) gates: GateArgs,

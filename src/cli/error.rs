@@ -6,7 +6,7 @@ use gatecheck_judge::gate::exit_code;
 
 use crate::app::{
     arms::ArmError, config::ConfigFileError, error::AppError, judge::JudgeError, plan::PlanError,
-    prepare::PrepareError, resolve::ResolveError,
+    prepare::PrepareError, record::RecordError, resolve::ResolveError,
 };
 
 /// An error that ends the program.
@@ -74,6 +74,7 @@ of_the_application!(
     JudgeError,
     PlanError,
     PrepareError,
+    RecordError,
     ResolveError,
     WorkerError
 );

@@ -151,7 +151,8 @@ fn demo_needs_nothing_but_the_program() {
     let place = Place::new();
     let output = place.gatecheck("demo --limit 30 --latency-queries 3 --threads 1");
     assert!(matches!(output.code, 0 | 1 | 4), "{}", output.stderr);
-    let files = ["files", "junit.xml", "record.json", "report.csv", "report.json", "report.md"];
+    let files =
+        ["files", "junit.xml", "record.json", "record.safetensors", "report.csv", "report.json", "report.md"];
     assert_eq!(place.files("reports/demo"), files);
     assert_eq!(place.gatecheck("report reports/demo").code, output.code);
 }

@@ -124,9 +124,10 @@ impl Place {
         report
     }
 
-    /// The record in `out`.
+    /// The record in `out` with its columns, or what there is of one in a journal.
     pub(crate) fn record(&self) -> Value {
-        self.json("out/record.json")
+        let record = gatecheck::app::record::open(&self.path("out")).unwrap();
+        serde_json::to_value(record).unwrap()
     }
 
     /// Processes that run in this folder, by their id. A zombie is none.

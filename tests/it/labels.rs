@@ -195,6 +195,13 @@ fn records_of_the_first_version_are_read() {
     let mut record = place.record();
     let report = place.report();
     record["schema_version"] = json!(1);
+    record["environment"] = record["arms"][0]["sessions"][0]["environment"].clone();
+    for arm in record["arms"].as_array_mut().unwrap() {
+        let session = arm.as_object_mut().unwrap().remove("sessions").unwrap()[0].clone();
+        for name in ["device", "execution", "memory"] {
+            arm[name] = session[name].clone();
+        }
+    }
     let dataset = record["dataset"].as_object_mut().unwrap();
     dataset.remove("labels");
     dataset.remove("zero_shot");

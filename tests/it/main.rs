@@ -24,6 +24,7 @@ mod quant_mlx;
 mod quantized;
 mod refusals;
 mod report_cli;
+mod resume;
 mod run;
 mod second_reference;
 mod text_to_logits;

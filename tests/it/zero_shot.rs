@@ -9,7 +9,7 @@ use gatecheck::app::{
     defaults,
     event::Silent,
     plan::{self, Original},
-    runner,
+    record,
     settings::{Comparison, Measuring, Texts, ZeroShotSettings},
     source::ModelSource,
 };
@@ -70,18 +70,7 @@ fn scores(outputs: &[f64], multi_label: bool) -> Vec<f64> {
 /// The texts as a dataset whose labels are the candidates.
 fn dataset(texts: &[String], candidates: &[String]) -> Dataset {
     let example = |text: &String| Example { text: text.clone(), pair: None, gold: Gold::Label(0) };
-    Dataset {
-        name: "topics".to_owned(),
-        split: "test".to_owned(),
-        source: "none".to_owned(),
-        revision: None,
-        sha256: String::new(),
-        task: Task::ZeroShot,
-        metrics: Vec::new(),
-        examples: texts.iter().map(example).collect(),
-        label_names: candidates.to_vec(),
-        dropped_without_label: 0,
-    }
+    Dataset::in_memory("topics", Task::ZeroShot, candidates.to_vec(), texts.iter().map(example).collect())
 }
 
 /// Plans and measures one case with the model in `place`: one arm, as little work as can be.
@@ -102,14 +91,14 @@ fn measured(place: &Place, dataset: &Dataset, case: &Case) -> RunRecord {
     };
     let texts = Texts { zero_shot, ..Texts::default() };
     let original = Original::open(source).unwrap();
-    let asked = plan::ask(&original, dataset, &texts, measuring.batch_size).unwrap();
+    let asked = plan::ask(&original, dataset, &texts, measuring.batch_size, &place.path("")).unwrap();
     let arms = plan::arms(&comparison, &measuring).unwrap();
     let arms = arms.into_iter().map(|arm| arm.with_files(&original, None, 1).unwrap()).collect();
     let mut cell = plan::cell(original.facts().unwrap(), asked, arms, &measuring, defaults::policy());
     cell.effort = Effort { throughput_s: 0.0, settle: Duration::ZERO, ..cell.effort };
     let program = env!("CARGO_BIN_EXE_gatecheck").into();
     let launcher = ProcessLauncher { program, deadline: Duration::from_secs(60), cancel: Arc::default() };
-    runner::run(&cell, &launcher, &mut Silent)
+    record::measure(&cell, &place.path("out"), Value::Null, &launcher, &mut Silent).unwrap()
 }
 
 #[test]

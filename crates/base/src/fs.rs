@@ -112,11 +112,16 @@ pub fn size_of_files(folder: &Path, counts: impl Fn(&str) -> bool) -> Result<u64
     Ok(total)
 }
 
-/// Makes sure that `folder` can be created and written into, before a long run starts. Leaves nothing behind.
-pub fn check_writable(folder: &Path) -> Result<(), FileError> {
+/// The last folder on the way to `folder`, or it itself, that is there.
+pub fn nearest(folder: &Path) -> &Path {
     let empty = |path: &&Path| path.as_os_str().is_empty();
     let there = folder.ancestors().find(|ancestor| empty(ancestor) || ancestor.exists());
-    let there = there.filter(|path| !empty(path)).unwrap_or(Path::new("."));
+    there.filter(|path| !empty(path)).unwrap_or(Path::new("."))
+}
+
+/// Makes sure that `folder` can be created and written into, before a long run starts. Leaves nothing behind.
+pub fn check_writable(folder: &Path) -> Result<(), FileError> {
+    let there = nearest(folder);
     if !there.is_dir() {
         // Fails, and says why.
         return create_dir(folder);

@@ -16,7 +16,7 @@ pub fn record() -> RunRecord {
     let mut reference = arm("mlx", Role::Reference, 2);
     reference.size_bytes = 440_000_000;
     let mut quantized = arm("mlx-q8", Role::Candidate, 4);
-    quantized.execution = "quantized".to_owned();
+    quantized.sessions[0].execution = "quantized".to_owned();
     quantized.quantization = Some(Quantization { bits: 8, group_size: 64 });
     quantized.size_bytes = 118_000_000;
     quantized.expected_size_bytes = Some(117_500_000);
@@ -37,7 +37,6 @@ pub fn record() -> RunRecord {
         gold: (0..EXAMPLES).map(gold).collect(),
         tokens: (0..EXAMPLES).map(tokens).collect(),
         arms: vec![arm("candle", Role::Baseline, 1), reference, quantized],
-        environment: environment(),
         warnings: vec!["made by hand; nothing was measured".to_owned()],
         interrupted: false,
     }
@@ -167,7 +166,7 @@ fn clear(arm: &mut ArmRecord) {
     arm.throughput.clear();
     arm.outputs.clear();
     arm.measured.clear();
-    arm.memory = Memory::default();
+    arm.sessions.iter_mut().for_each(|session| session.memory = Memory::default());
 }
 
 fn gold(example: usize) -> f64 {
@@ -198,20 +197,12 @@ fn arm(name: &str, role: Role, divisor: u64) -> ArmRecord {
         name: name.to_owned(),
         role,
         backend: if is_baseline { "candle" } else { "mlx" }.to_owned(),
-        device: if is_baseline { "cpu" } else { "metal" }.to_owned(),
-        execution: "float32".to_owned(),
         quantization: None,
         weights: format!("models/{name}"),
         size_bytes: 438_000_000,
         expected_size_bytes: None,
         recipe_sha256: None,
-        memory: Memory {
-            before_load: 20_000_000,
-            after_load: 500_000_000 / divisor,
-            samples: vec![510_000_000 / divisor, 530_000_000 / divisor],
-            peak: 600_000_000 / divisor,
-            backend_peak: (!is_baseline).then_some(550_000_000 / divisor),
-        },
+        sessions: vec![session(is_baseline, divisor)],
         latency: (0..200).map(|item| latency_call(item, divisor)).collect(),
         throughput: (0..40).map(|item| throughput_call(item, divisor)).collect(),
         outputs: outputs(right),
@@ -221,10 +212,27 @@ fn arm(name: &str, role: Role, divisor: u64) -> ArmRecord {
     }
 }
 
+fn session(is_baseline: bool, divisor: u64) -> Session {
+    let library = if is_baseline { "candle: accelerate" } else { "mlx: metal" };
+    Session {
+        started_unix_s: 1_700_000_000,
+        device: if is_baseline { "cpu" } else { "metal" }.to_owned(),
+        execution: "float32".to_owned(),
+        environment: environment(library),
+        memory: Memory {
+            before_load: 20_000_000,
+            after_load: 500_000_000 / divisor,
+            samples: vec![510_000_000 / divisor, 530_000_000 / divisor],
+            peak: 600_000_000 / divisor,
+            backend_peak: (!is_baseline).then_some(550_000_000 / divisor),
+        },
+    }
+}
+
 /// Call `k` of 200 takes 10 ms plus `k` tenths of a millisecond, before division.
 fn latency_call(item: u32, divisor: u64) -> Call {
     let ns = (10_000_000 + u64::from(item * 73 % 200) * 100_000) / divisor;
-    Call { block: item / 10, item, examples: 1, tokens: tokens(item as usize), ns }
+    Call { block: item / 10, item, examples: 1, tokens: tokens(item as usize), ns, session: 0 }
 }
 
 /// Batch `k` of 40 has fifteen examples; two batches make a block.
@@ -233,7 +241,7 @@ fn throughput_call(item: u32, divisor: u64) -> Call {
     let tokens = (first..first + 15).map(tokens).sum();
     let jitter = u64::from(item) * 7 * divisor % 11;
     let ns = u64::from(tokens) * 1_000_000 / divisor;
-    Call { block: item / 2, item, examples: 15, tokens, ns: ns + ns * jitter / 500 }
+    Call { block: item / 2, item, examples: 15, tokens, ns: ns + ns * jitter / 500, session: 0 }
 }
 
 fn model() -> ModelFacts {
@@ -301,7 +309,7 @@ fn policy() -> Policy {
     }
 }
 
-fn environment() -> Environment {
+fn environment(library: &str) -> Environment {
     Environment {
         os: "macOS 15.5".to_owned(),
         arch: "aarch64".to_owned(),
@@ -309,7 +317,7 @@ fn environment() -> Environment {
         cores: 8,
         memory_bytes: 16_000_000_000,
         virtualised: Some(false),
-        libraries: vec!["candle: accelerate".to_owned(), "mlx: metal".to_owned()],
+        libraries: vec![library.to_owned()],
         load_before: Some(0.5),
         load_after: Some(1.25),
         power: Some("mains".to_owned()),

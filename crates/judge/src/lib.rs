@@ -1,4 +1,4 @@
-//! What gatecheck measured, and what it makes of it: [`record`] → [`analysis`] → [`gate`] → [`report`].
+//! What gatecheck measured, and what it makes of it: [`journal`] → [`record`] → [`analysis`] → [`gate`] → [`report`].
 //!
 //! Everything here is a pure function of the record, the policy and the seed in the record. Nothing loads a
 //! model: this crate builds and renders reports without MLX, candle, polars or a C++ compiler.
@@ -8,6 +8,7 @@ pub mod analysis;
 pub mod fixture;
 pub mod gate;
 pub mod histogram;
+pub mod journal;
 pub mod metrics;
 pub mod record;
 pub mod report;

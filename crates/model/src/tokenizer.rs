@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gatecheck_base::kind::ErrorKind;
 use rayon::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokenizers::{Tokenizer, TruncationParams, TruncationStrategy};
 
@@ -104,7 +104,7 @@ impl TokenizerError {
 }
 
 /// Which text of a pair gives way when both do not fit; the names are those of transformers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Truncation {
     /// The longer one, token by token.

@@ -1,5 +1,7 @@
 //! A dataset put to a model: its texts tokenised, its labels in the model's words.
 
+use std::path::Path;
+
 use gatecheck_data::dataset::Dataset;
 use gatecheck_judge::{
     record::{DatasetFacts, TokenTypes},
@@ -11,7 +13,7 @@ use super::{error::PlanError, original::Original, question::Question};
 use crate::app::{inputs::Inputs, settings::Texts};
 
 /// A dataset as it is put to a model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Asked {
     pub(super) dataset: DatasetFacts,
     pub(super) inputs: Inputs,
@@ -27,14 +29,15 @@ impl Asked {
 }
 
 /// Puts a dataset to a model, if the model can answer it. Needs no artefact, so that a dataset that does not
-/// fit is found before a conversion.
+/// fit is found before a conversion. Its tokens go to the disk of `spool`, into a file without a name.
 pub fn ask(
     original: &Original,
     dataset: &Dataset,
     texts: &Texts,
     batch_size: u32,
+    spool: &Path,
 ) -> Result<Asked, PlanError> {
-    if dataset.examples.is_empty() {
+    if dataset.golds.is_empty() {
         return Err(PlanError::NoRows(dataset.name.clone()));
     }
     let question = Question::new(dataset, &original.config, original.folder(), texts)?;
@@ -42,7 +45,7 @@ pub fn ask(
     let Texts { max_length, token_types, .. } = *texts;
     let encoder =
         TextEncoder::open(original.folder(), &original.config, truncation, max_length, token_types)?;
-    let inputs = question.inputs(dataset, &encoder)?;
+    let inputs = question.inputs(dataset, &encoder, spool)?;
     Ok(Asked {
         gold: question.gold(dataset),
         outputs: question.outputs,

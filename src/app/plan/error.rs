@@ -1,6 +1,7 @@
 //! Why a run cannot start.
 
 use gatecheck_base::{fs::FileError, kind::ErrorKind, text};
+use gatecheck_data::dataset::DatasetError;
 use gatecheck_model::{
     config::ConfigError, convert::ConvertError, tokenizer::TokenizerError, weights::WeightError,
 };
@@ -25,6 +26,9 @@ pub enum PlanError {
     /// The labels of dataset and model.
     #[error(transparent)]
     Labels(#[from] LabelError),
+    /// The dataset's texts.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
@@ -78,6 +82,7 @@ impl PlanError {
             Self::Tokenizer(error) => error.hint(),
             Self::Recipe(error) => error.hint(),
             Self::Labels(error) => error.hint(),
+            Self::Dataset(error) => error.hint(),
             Self::AlreadyQuantized { .. } => Some("give the original model as `--model`".to_owned()),
             Self::WithoutMlx(_) => Some(
                 "build with the default features (`make build`), or compare `--arms candle,candle`"
@@ -110,6 +115,7 @@ impl PlanError {
             Self::Weights(error) => error.kind(),
             Self::Tokenizer(error) => error.kind(),
             Self::Recipe(error) => error.kind(),
+            Self::Dataset(error) => error.kind(),
             Self::File(error) => error.kind(ErrorKind::Model),
             Self::Labels(_)
             | Self::NoRows(_)

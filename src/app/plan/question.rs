@@ -20,9 +20,12 @@ use super::{
     zero_shot,
 };
 use crate::app::{
-    inputs::{Input, Inputs},
+    inputs::{Inputs, Spool},
     settings::Texts,
 };
+
+/// Examples that are tokenised at a time.
+const EXAMPLES: usize = 1 << 12;
 
 /// A dataset's question to a model.
 #[derive(Debug)]
@@ -97,7 +100,7 @@ impl Question {
     /// Whether the model reads two texts at once anywhere.
     pub(super) fn reads_pairs(&self, dataset: &Dataset) -> bool {
         match self.outputs.task() {
-            Task::Classification => dataset.examples.iter().any(|example| example.pair.is_some()),
+            Task::Classification => dataset.has_pairs(),
             Task::ZeroShot => true,
             Task::Similarity => false,
         }
@@ -105,11 +108,11 @@ impl Question {
 
     /// Gold labels as positions in the names that are scored, or scores.
     pub(super) fn gold(&self, dataset: &Dataset) -> Vec<f64> {
-        let value = |example: &Example| match example.gold {
+        let value = |gold: &Gold| match *gold {
             Gold::Label(label) => self.classes[label] as f64,
             Gold::Score(score) => score,
         };
-        dataset.examples.iter().map(value).collect()
+        dataset.golds.iter().map(value).collect()
     }
 
     /// Which text gives way: never the hypothesis of a zero-shot question, which is what is asked.
@@ -117,34 +120,54 @@ impl Question {
         if self.zero_shot.is_some() { Truncation::OnlyFirst } else { configured }
     }
 
-    /// The examples as the model reads them.
-    pub(super) fn inputs(&self, dataset: &Dataset, encoder: &TextEncoder) -> Result<Inputs, PlanError> {
+    /// The examples as the model reads them, on the disk of `folder`.
+    pub(super) fn inputs(
+        &self,
+        dataset: &Dataset,
+        encoder: &TextEncoder,
+        folder: &Path,
+    ) -> Result<Inputs, PlanError> {
         let hypotheses: Vec<String> = self.zero_shot.as_ref().map(zero_shot::hypotheses).unwrap_or_default();
-        let mut texts = Vec::new();
-        for example in &dataset.examples {
-            let (text, pair) = (example.text.as_str(), example.pair.as_deref());
-            match self.outputs.task() {
-                Task::Classification => texts.push((text, pair)),
-                Task::ZeroShot => {
-                    texts.extend(hypotheses.iter().map(|hypothesis| (text, Some(hypothesis.as_str()))));
+        let rows_each = self.outputs.rows;
+        let (mut spool, mut before) = (Spool::new(folder, rows_each)?, 0);
+        dataset.each(EXAMPLES, |examples| {
+            let mut texts = Vec::with_capacity(examples.len() * rows_each);
+            for Example { text, pair, .. } in examples {
+                self.texts(text, pair.as_deref(), &hypotheses, &dataset.name, &mut texts)?;
+            }
+            let encoded = encoder.encode(&texts).map_err(|error| match error {
+                // The encoder counts rows from the first that it was given.
+                TokenizerError::Encode { example, reason } => {
+                    TokenizerError::Encode { example: before + example / rows_each.max(1), reason }
                 }
-                Task::Similarity => {
-                    let pair = pair.ok_or_else(|| PlanError::NoPair(dataset.name.clone()))?;
-                    texts.extend([(text, None), (pair, None)]);
-                }
+                other => other,
+            })?;
+            before += examples.len();
+            Ok::<_, PlanError>(spool.push(&encoded)?)
+        })?;
+        Ok(spool.finish()?)
+    }
+
+    /// Adds the rows of one example.
+    fn texts<'a>(
+        &self,
+        text: &'a str,
+        pair: Option<&'a str>,
+        hypotheses: &'a [String],
+        dataset: &str,
+        texts: &mut Vec<(&'a str, Option<&'a str>)>,
+    ) -> Result<(), PlanError> {
+        match self.outputs.task() {
+            Task::Classification => texts.push((text, pair)),
+            Task::ZeroShot => {
+                texts.extend(hypotheses.iter().map(|hypothesis| (text, Some(hypothesis.as_str()))));
+            }
+            Task::Similarity => {
+                let pair = pair.ok_or_else(|| PlanError::NoPair(dataset.to_owned()))?;
+                texts.extend([(text, None), (pair, None)]);
             }
         }
-        let rows_each = self.outputs.rows;
-        let encoded = encoder.encode(&texts).map_err(|error| match error {
-            // The encoder counts rows.
-            TokenizerError::Encode { example, reason } => {
-                TokenizerError::Encode { example: example / rows_each.max(1), reason }
-            }
-            other => other,
-        })?;
-        let mut rows = encoded.into_iter();
-        let input = |_| Input { rows: rows.by_ref().take(rows_each).collect() };
-        Ok(dataset.examples.iter().map(input).collect())
+        Ok(())
     }
 }
 

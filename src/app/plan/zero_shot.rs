@@ -46,7 +46,7 @@ fn ask(
     wanted: &ZeroShotSettings,
     verdicts: Verdicts,
 ) -> Result<(Outputs, ZeroShot), PlanError> {
-    if dataset.examples.iter().any(|example| example.pair.is_some()) {
+    if dataset.has_pairs() {
         return Err(PlanError::PairForZeroShot(dataset.name.clone()));
     }
     let labels = &dataset.label_names;

@@ -4,19 +4,23 @@ use std::time::{Duration, Instant};
 
 use gatecheck_backend::worker::{
     Launcher, Worker, WorkerError,
-    protocol::{BackendKind, Loaded, Request, Response, Share},
+    protocol::{Loaded, Request, Response, Share},
 };
-use gatecheck_judge::record::{ArmRecord, Call, Failure, Memory};
+use gatecheck_judge::{
+    journal::{Block, Event as Entry, MemoryReading, Phase},
+    record::{Call, Environment, Failure, Memory, Session},
+};
 use gatecheck_model::batch::Batch;
 
+use super::{
+    clock::unix_seconds,
+    log::{Log, Stop},
+    progress::ArmProgress,
+};
 use crate::{
     app::cell::{ArmPlan, Cell},
-    app::event::{Event, Observer},
+    app::event::Event,
 };
-
-/// The user stopped the run.
-#[derive(Debug)]
-pub(super) struct Stop;
 
 /// Numbers per row and the rows' numbers.
 struct Answer {
@@ -28,74 +32,84 @@ struct Answer {
 pub(super) struct Arm<'a> {
     cell: &'a Cell,
     plan: &'a ArmPlan,
+    number: u32,
+    /// The machine, for the sessions.
+    environment: &'a Environment,
     worker: Option<Box<dyn Worker>>,
-    library: Option<String>,
+    /// Sessions begun, by this run or before it was resumed.
+    sessions: u32,
     /// How long the process took to start and load.
     loading: Duration,
-    record: ArmRecord,
+    throughput_s: f64,
 }
 
 impl<'a> Arm<'a> {
-    pub(super) fn new(plan: &'a ArmPlan, cell: &'a Cell) -> Self {
-        let width = cell.outputs.width;
-        let backend = match plan.spec.backend {
-            BackendKind::Candle => "candle",
-            BackendKind::Mlx => "mlx",
-            BackendKind::Mock(_) => "mock",
-        };
-        let record = ArmRecord {
-            name: plan.name.clone(),
-            role: plan.role,
-            backend: backend.to_owned(),
-            device: String::new(),
-            execution: String::new(),
-            quantization: plan.quantization,
-            weights: plan.spec.folder.display().to_string(),
-            size_bytes: plan.size_bytes,
-            expected_size_bytes: plan.expected_size_bytes,
-            recipe_sha256: plan.recipe_sha256.clone(),
-            memory: Memory::default(),
-            latency: Vec::new(),
-            throughput: Vec::new(),
-            outputs: vec![0.0; width * cell.inputs.len()],
-            output_width: width as u32,
-            measured: vec![false; cell.inputs.len()],
-            failure: None,
-        };
-        Self { cell, plan, worker: None, library: None, loading: Duration::ZERO, record }
+    pub(super) fn new(
+        number: u32,
+        cell: &'a Cell,
+        environment: &'a Environment,
+        so_far: ArmProgress,
+    ) -> Self {
+        let ArmProgress { sessions, failed: _, throughput_s } = so_far;
+        let plan = &cell.arms[number as usize];
+        Self {
+            cell,
+            plan,
+            number,
+            environment,
+            worker: None,
+            sessions,
+            loading: Duration::ZERO,
+            throughput_s,
+        }
     }
 
-    pub(super) fn start(&mut self, launcher: &dyn Launcher, observer: &mut dyn Observer) -> Result<(), Stop> {
+    pub(super) fn start(&mut self, launcher: &dyn Launcher, log: &mut Log<'_>) -> Result<(), Stop> {
         let start = Instant::now();
-        match launcher.launch() {
-            Ok(worker) => self.worker = Some(worker),
-            Err(error) => return self.fail("launch", &error, observer),
-        }
-        match self.request(&Request::Load(self.plan.spec.clone())) {
-            Ok(Response::Loaded(Loaded { device, execution, library, before, after })) => {
-                self.record.device = device;
-                self.record.execution = execution;
-                if self.record.memory.after_load == 0 {
-                    self.record.memory.before_load = before;
-                    self.record.memory.after_load = after;
+        let mut session = Session {
+            started_unix_s: unix_seconds(),
+            environment: self.environment.clone(),
+            ..Session::default()
+        };
+        let failed = match launcher.launch() {
+            Err(error) => Some(("launch", error)),
+            Ok(worker) => {
+                self.worker = Some(worker);
+                match self.request(&Request::Load(self.plan.spec.clone())) {
+                    Ok(Response::Loaded(loaded)) => {
+                        self.tell(loaded, &mut session);
+                        None
+                    }
+                    Ok(other) => Some(("load", unexpected(&other))),
+                    Err(error) => Some(("load", error)),
                 }
-                self.loading = start.elapsed();
-                self.library = Some(format!("{}: {library}", self.record.backend));
-                Ok(())
             }
-            Ok(other) => self.fail("load", &unexpected(&other), observer),
-            Err(error) => self.fail("load", &error, observer),
+        };
+        self.loading = start.elapsed();
+        if !matches!(failed, Some((_, WorkerError::Cancelled))) {
+            log.keep(Entry::Session { arm: self.number, session })?;
+            self.sessions += 1;
         }
+        failed.map_or(Ok(()), |(phase, error)| self.fail(phase, &error, log))
+    }
+
+    /// What a loaded worker says of itself.
+    fn tell(&self, loaded: Loaded, session: &mut Session) {
+        let Loaded { device, execution, library, before, after } = loaded;
+        session.device = device;
+        session.execution = execution;
+        session.environment.libraries = vec![format!("{}: {library}", self.plan.backend())];
+        session.memory = Memory { before_load: before, after_load: after, ..Memory::default() };
     }
 
     /// Goes on in a new process. Where the pages of a process lie makes two processes of one program differ by
     /// a percent or so, which no number of blocks in one process can show.
-    pub(super) fn renew(&mut self, launcher: &dyn Launcher, observer: &mut dyn Observer) -> Result<(), Stop> {
+    pub(super) fn renew(&mut self, launcher: &dyn Launcher, log: &mut Log<'_>) -> Result<(), Stop> {
         // None is started for an arm that has failed.
         match self.worker.take() {
             Some(old) => {
                 drop(old);
-                self.start(launcher, observer)
+                self.start(launcher, log)
             }
             None => Ok(()),
         }
@@ -111,25 +125,17 @@ impl<'a> Arm<'a> {
         self.worker.is_some()
     }
 
-    pub(super) fn library(&self) -> Option<String> {
-        self.library.clone()
-    }
-
     /// Seconds of work in the throughput phase so far; without end once the arm has failed.
     pub(super) fn throughput_s(&self) -> f64 {
         if !self.works() {
             return f64::INFINITY;
         }
-        self.record.throughput.iter().map(|call| call.ns as f64 / 1e9).sum()
+        self.throughput_s
     }
 
     /// One call that is not recorded. Returns its duration, or nothing when the arm has failed.
-    pub(super) fn rehearse(
-        &mut self,
-        batch: &Batch,
-        observer: &mut dyn Observer,
-    ) -> Result<Option<u64>, Stop> {
-        Ok(self.encode("warm-up", batch.clone(), observer)?.map(|answer| answer.ns))
+    pub(super) fn rehearse(&mut self, batch: &Batch, log: &mut Log<'_>) -> Result<Option<u64>, Stop> {
+        Ok(self.encode("warm-up", batch.clone(), log)?.map(|answer| answer.ns))
     }
 
     /// How near a batch comes to what its matrix products allow, where the backend knows. No measurement, so
@@ -137,7 +143,7 @@ impl<'a> Arm<'a> {
     pub(super) fn share(&mut self, batch: Batch) -> Result<Option<Share>, Stop> {
         match self.request(&Request::Share { batch }) {
             Ok(Response::Share(share)) => Ok(share),
-            Err(WorkerError::Cancelled) => Err(Stop),
+            Err(WorkerError::Cancelled) => Err(Stop::Cancelled),
             _ => Ok(None),
         }
     }
@@ -146,16 +152,17 @@ impl<'a> Arm<'a> {
         &mut self,
         block: u32,
         examples: &[usize],
-        observer: &mut dyn Observer,
+        log: &mut Log<'_>,
     ) -> Result<(), Stop> {
         self.settle();
+        let mut block = self.block(Phase::Latency, block);
         for example in examples {
-            let batch = Batch::new(self.cell.query(*example));
+            let batch = self.cell.query(*example)?;
             let (item, tokens) = (*example as u32, batch.tokens() as u32);
-            let Some(answer) = self.encode("latency", batch, observer)? else { return Ok(()) };
-            self.record.latency.push(Call { block, item, examples: 1, tokens, ns: answer.ns });
+            let Some(answer) = self.encode("latency", batch, log)? else { break };
+            block.push(&Call { item, examples: 1, tokens, ns: answer.ns, ..Call::default() });
         }
-        self.sample_memory("latency", observer)
+        self.finish(block, "latency", log)
     }
 
     pub(super) fn throughput_block(
@@ -164,38 +171,46 @@ impl<'a> Arm<'a> {
         items: &[usize],
         batches: &[Vec<usize>],
         scored: bool,
-        observer: &mut dyn Observer,
+        log: &mut Log<'_>,
     ) -> Result<(), Stop> {
         self.settle();
+        let mut block = self.block(Phase::Throughput, block);
         for item in items {
             let examples = &batches[*item];
-            let batch = Batch::new(self.cell.inputs.rows_of(examples));
-            let tokens = batch.tokens() as u32;
-            let Some(answer) = self.encode("throughput", batch, observer)? else { return Ok(()) };
+            let batch = self.cell.inputs.batch(examples)?;
+            let (item, tokens) = (*item as u32, batch.tokens() as u32);
+            let Some(answer) = self.encode("throughput", batch, log)? else { break };
             let count = examples.len() as u32;
-            self.record.throughput.push(Call {
-                block,
-                item: *item as u32,
-                examples: count,
-                tokens,
-                ns: answer.ns,
-            });
+            block.push(&Call { item, examples: count, tokens, ns: answer.ns, ..Call::default() });
+            self.throughput_s += answer.ns as f64 / 1e9;
             if scored {
-                self.score(examples, &answer);
+                self.score(examples, &answer, &mut block);
             }
         }
-        self.sample_memory("throughput", observer)
+        self.finish(block, "throughput", log)
     }
 
-    fn score(&mut self, examples: &[usize], answer: &Answer) {
+    fn block(&self, phase: Phase, number: u32) -> Block {
+        Block::new(self.number, phase, number, self.sessions.saturating_sub(1))
+    }
+
+    fn score(&self, examples: &[usize], answer: &Answer, block: &mut Block) {
         let mut rows = answer.values.chunks_exact(answer.width);
-        let width = self.record.output_width as usize;
+        let mut outputs = vec![0.0; self.cell.outputs.width];
         for example in examples {
-            let count = self.cell.inputs.rows(*example).len();
+            let count = self.cell.inputs.rows_each();
             let rows: Vec<&[f32]> = rows.by_ref().take(count).collect();
-            let place = &mut self.record.outputs[example * width..(example + 1) * width];
-            self.record.measured[*example] = rows.len() == count && self.cell.outputs.read(&rows, place);
+            if rows.len() == count && self.cell.outputs.read(&rows, &mut outputs) {
+                block.scored.push(*example as u32);
+                block.outputs.extend_from_slice(&outputs);
+            }
         }
+    }
+
+    /// Keeps a block: of an arm that failed in it, what there is.
+    fn finish(&mut self, mut block: Block, phase: &str, log: &mut Log<'_>) -> Result<(), Stop> {
+        block.memory = self.memory(phase, log)?;
+        if block.item.is_empty() { Ok(()) } else { log.keep(Entry::Block(block)) }
     }
 
     fn settle(&self) {
@@ -204,12 +219,7 @@ impl<'a> Arm<'a> {
         }
     }
 
-    fn encode(
-        &mut self,
-        phase: &str,
-        batch: Batch,
-        observer: &mut dyn Observer,
-    ) -> Result<Option<Answer>, Stop> {
+    fn encode(&mut self, phase: &str, batch: Batch, log: &mut Log<'_>) -> Result<Option<Answer>, Stop> {
         if !self.works() {
             return Ok(None);
         }
@@ -228,24 +238,21 @@ impl<'a> Arm<'a> {
             Ok(other) => unexpected(&other),
             Err(error) => error,
         };
-        self.fail(phase, &error, observer).map(|()| None)
+        self.fail(phase, &error, log).map(|()| None)
     }
 
-    fn sample_memory(&mut self, phase: &str, observer: &mut dyn Observer) -> Result<(), Stop> {
+    fn memory(&mut self, phase: &str, log: &mut Log<'_>) -> Result<Option<MemoryReading>, Stop> {
         if !self.works() {
-            return Ok(());
+            return Ok(None);
         }
-        match self.request(&Request::Memory) {
+        let error = match self.request(&Request::Memory) {
             Ok(Response::Memory { current, peak, backend_peak }) => {
-                self.record.memory.samples.push(current);
-                let memory = &mut self.record.memory;
-                memory.peak = memory.peak.max(peak);
-                memory.backend_peak = memory.backend_peak.max(backend_peak);
-                Ok(())
+                return Ok(Some(MemoryReading { current, peak, backend_peak }));
             }
-            Ok(other) => self.fail(phase, &unexpected(&other), observer),
-            Err(error) => self.fail(phase, &error, observer),
-        }
+            Ok(other) => unexpected(&other),
+            Err(error) => error,
+        };
+        self.fail(phase, &error, log).map(|()| None)
     }
 
     fn request(&mut self, request: &Request) -> Result<Response, WorkerError> {
@@ -256,9 +263,9 @@ impl<'a> Arm<'a> {
     }
 
     /// Records the failure and lets the process go.
-    fn fail(&mut self, phase: &str, error: &WorkerError, observer: &mut dyn Observer) -> Result<(), Stop> {
+    fn fail(&mut self, phase: &str, error: &WorkerError, log: &mut Log<'_>) -> Result<(), Stop> {
         if matches!(error, WorkerError::Cancelled) {
-            return Err(Stop);
+            return Err(Stop::Cancelled);
         }
         let mut message = error.to_string();
         let mut source = std::error::Error::source(error);
@@ -269,13 +276,9 @@ impl<'a> Arm<'a> {
         // What a dying process wrote last is still on its way through the pipe.
         std::thread::sleep(Duration::from_millis(50));
         let stderr = self.worker.take().map(|worker| worker.stderr()).unwrap_or_default();
-        observer.on_event(&Event::Failed { arm: &self.record.name, message: &message });
-        self.record.failure = Some(Failure { phase: phase.to_owned(), message, stderr });
-        Ok(())
-    }
-
-    pub(super) fn into_record(self) -> ArmRecord {
-        self.record
+        log.observer.on_event(&Event::Failed { arm: &self.plan.name, message: &message });
+        let failure = Failure { phase: phase.to_owned(), message, stderr };
+        log.keep(Entry::Failed { arm: self.number, failure })
     }
 }
 

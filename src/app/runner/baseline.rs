@@ -2,9 +2,8 @@
 
 use gatecheck_backend::worker::protocol::Share;
 use gatecheck_base::text::milliseconds;
-use gatecheck_model::batch::Batch;
 
-use super::arm::{Arm, Stop};
+use super::{arm::Arm, log::Stop};
 use crate::app::cell::Cell;
 
 /// Says so where the baseline needs more than twice what its own matrix products take. To be asked when
@@ -18,7 +17,7 @@ pub(super) fn slow(
     let (Some(arm), Some(middle)) = (arms.first_mut(), batches.get(batches.len() / 2)) else {
         return Ok(None);
     };
-    let batch = Batch::new(cell.inputs.rows_of(middle));
+    let batch = cell.inputs.batch(middle)?;
     let rows = batch.rows();
     Ok(arm.share(batch)?.and_then(|share| warning(&share, rows)))
 }

@@ -2,133 +2,153 @@
 
 mod arm;
 mod baseline;
+mod begin;
+mod clock;
+mod log;
+mod progress;
 mod schedule;
 mod warm_up;
-
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gatecheck_backend::{
     measure::machine::{Machine, load},
     worker::Launcher,
 };
+use gatecheck_base::fs::FileError;
 use gatecheck_judge::{
-    record::{Environment, RunRecord, SCHEMA_VERSION},
+    journal::{Event as Entry, Journal},
+    record::{Environment, RunRecord},
     stats::rng::{Rng, derive_seed},
 };
 
-use self::arm::{Arm, Stop};
-use crate::{
-    app::cell::Cell,
-    app::event::{Event, Observer},
+use self::{
+    arm::Arm,
+    log::{Log, Stop},
+    progress::Progress,
 };
+use crate::{app::cell::Cell, app::event::Observer};
 
-/// Measures a cell to the end, or as far as its arms and the user let it. A failing arm is recorded
-/// and the others go on.
-pub fn run(cell: &Cell, launcher: &dyn Launcher, observer: &mut dyn Observer) -> RunRecord {
-    let start = Instant::now();
-    let started_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let load_before = load();
-    let mut arms: Vec<Arm<'_>> = cell.arms.iter().map(|plan| Arm::new(plan, cell)).collect();
-    let mut warnings = warnings(cell, load_before);
-    let interrupted = measure(cell, &mut arms, &mut warnings, launcher, observer).is_err();
-    let mut libraries: Vec<String> = arms.iter().filter_map(Arm::library).collect();
-    libraries.dedup();
-    let arms: Vec<_> = arms.into_iter().map(Arm::into_record).collect();
-    RunRecord {
-        schema_version: SCHEMA_VERSION,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_unix_s,
-        wall_ns: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
-        seed: cell.seed,
-        model: cell.model.clone(),
-        dataset: cell.dataset.clone(),
-        settings: cell.settings.clone(),
-        policy: cell.policy.clone(),
-        gold: cell.gold.clone(),
-        tokens: cell.inputs.tokens(),
-        arms,
-        environment: environment(libraries, load_before),
-        warnings,
-        interrupted,
-    }
-}
+pub use begin::begin;
 
-/// `Err` when the user stopped the run.
-fn measure(
+/// Measures what a record lacks of a cell, to the end or as far as its arms and the user let it, and keeps all
+/// of it in the journal. A failing arm is kept and the others go on. `so_far` is what the journal
+/// of a run that goes on holds.
+pub fn run(
     cell: &Cell,
-    arms: &mut [Arm<'_>],
-    warnings: &mut Vec<String>,
+    so_far: Option<&RunRecord>,
+    journal: &mut Journal,
     launcher: &dyn Launcher,
     observer: &mut dyn Observer,
-) -> Result<(), Stop> {
-    observer.on_event(&Event::Started { task: "load", steps: arms.len() as u64 });
-    for arm in arms.iter_mut() {
-        arm.start(launcher, observer)?;
-        observer.on_event(&Event::Advanced { steps: 1 });
-    }
-    observer.on_event(&Event::Finished);
-    let batches = cell.inputs.batches(cell.settings.batch_size as usize);
-    warm_up::warm_up(cell, &batches, arms, observer)?;
-    latency(cell, arms, observer)?;
-    throughput(cell, &batches, arms, launcher, observer)?;
-    warnings.extend(baseline::slow(cell, &batches, arms)?);
-    Ok(())
-}
-
-fn latency(cell: &Cell, arms: &mut [Arm<'_>], observer: &mut dyn Observer) -> Result<(), Stop> {
-    let mut rng = Rng::seeded(derive_seed(cell.seed, "latency"));
-    let blocks = schedule::latency(cell.inputs.len(), cell.effort.latency_queries as usize, &mut rng);
-    let steps = blocks.iter().map(Vec::len).sum::<usize>() * arms.len();
-    observer.on_event(&Event::Started { task: "latency", steps: steps as u64 });
-    for (number, block) in blocks.iter().enumerate() {
-        for index in schedule::order(number, arms.len()) {
-            arms[index].latency_block(number as u32, block, observer)?;
-            observer.on_event(&Event::Advanced { steps: block.len() as u64 });
+) -> Result<(), FileError> {
+    let environment = environment();
+    let progress = so_far.map_or_else(|| Progress::none(cell.arms.len()), Progress::of);
+    if so_far.is_some() {
+        journal.write(Entry::Resumed)?;
+        if let Some(doubt) = begin::busy() {
+            journal.write(Entry::Warning(doubt))?;
         }
     }
-    observer.on_event(&Event::Finished);
+    let mut log = Log { journal, observer };
+    let ended = measure(cell, &environment, &progress, launcher, &mut log);
+    let entry = match ended {
+        Ok(()) => Entry::Finished { load_after: load() },
+        Err(Stop::Cancelled) => Entry::Interrupted,
+        Err(Stop::Failed(error)) => return Err(error),
+    };
+    journal.write(entry)
+}
+
+fn measure(
+    cell: &Cell,
+    environment: &Environment,
+    progress: &Progress,
+    launcher: &dyn Launcher,
+    log: &mut Log<'_>,
+) -> Result<(), Stop> {
+    let numbered = (0..).zip(&progress.arms);
+    let mut arms: Vec<_> =
+        numbered.map(|(number, so_far)| Arm::new(number, cell, environment, *so_far)).collect();
+    log.started("load", arms.len())?;
+    // An arm that failed before the run was resumed stays as it is.
+    for (arm, _) in arms.iter_mut().zip(&progress.arms).filter(|(_, so_far)| !so_far.failed) {
+        arm.start(launcher, log)?;
+        log.advanced(1);
+    }
+    log.finished();
+    let batches = cell.inputs.batches(cell.settings.batch_size as usize);
+    warm_up::warm_up(cell, &batches, &mut arms, log)?;
+    latency(cell, progress.latency, &mut arms, log)?;
+    throughput(cell, &batches, progress.throughput, &mut arms, launcher, log)?;
+    if let Some(doubt) = baseline::slow(cell, &batches, &mut arms)? {
+        log.keep(Entry::Warning(doubt))?;
+    }
     Ok(())
 }
 
+/// The blocks from number `done` on.
+fn latency(cell: &Cell, done: u32, arms: &mut [Arm<'_>], log: &mut Log<'_>) -> Result<(), Stop> {
+    let mut rng = Rng::seeded(derive_seed(cell.seed, "latency"));
+    let blocks = schedule::latency(cell.inputs.len(), cell.effort.latency_queries as usize, &mut rng);
+    let left = || (0..).zip(&blocks).skip(done as usize);
+    log.started("latency", left().map(|(_, block)| block.len()).sum::<usize>() * arms.len())?;
+    for (number, block) in left() {
+        for index in schedule::order(number as usize, arms.len()) {
+            arms[index].latency_block(number, block, log)?;
+            log.advanced(block.len());
+        }
+    }
+    log.finished();
+    Ok(())
+}
+
+/// The blocks from number `done` on.
 fn throughput(
     cell: &Cell,
     batches: &[Vec<usize>],
+    done: u32,
     arms: &mut [Arm<'_>],
     launcher: &dyn Launcher,
-    observer: &mut dyn Observer,
+    log: &mut Log<'_>,
 ) -> Result<(), Stop> {
     /// Beyond this many passes more of the same tells nothing new.
     const MOST_PASSES: usize = 20;
     let mut rng = Rng::seeded(derive_seed(cell.seed, "throughput"));
     let mut number = 0;
+    // Whether the processes at work have measured a pass, or part of one.
+    let mut used = false;
     for pass in 0..MOST_PASSES {
-        if pass > 0 && arms.iter().all(Arm::renews_quickly) {
-            for index in schedule::order(pass, arms.len()) {
-                arms[index].renew(launcher, observer)?;
-            }
-            warm_up::warm_up(cell, batches, arms, observer)?;
-        }
+        let first = number;
         let blocks = schedule::throughput(batches.len(), &mut rng);
-        let steps = batches.len() * arms.len();
-        let task = if pass == 0 { "throughput and accuracy" } else { "throughput" };
-        observer.on_event(&Event::Started { task, steps: steps as u64 });
-        for block in blocks {
-            for index in schedule::order(number, arms.len()) {
-                arms[index].throughput_block(number as u32, &block, batches, pass == 0, observer)?;
-                observer.on_event(&Event::Advanced { steps: block.len() as u64 });
-            }
-            number += 1;
+        number += blocks.len() as u32;
+        if number < done {
+            continue;
         }
-        observer.on_event(&Event::Finished);
+        if used && arms.iter().all(Arm::renews_quickly) {
+            for index in schedule::order(pass, arms.len()) {
+                arms[index].renew(launcher, log)?;
+            }
+            warm_up::warm_up(cell, batches, arms, log)?;
+        }
+        let left: Vec<_> = (first..).zip(&blocks).filter(|(number, _)| *number >= done).collect();
+        let steps = left.iter().map(|(_, block)| block.len()).sum::<usize>() * arms.len();
+        log.started(if pass == 0 { "throughput and accuracy" } else { "throughput" }, steps)?;
+        for (number, block) in left {
+            for index in schedule::order(number as usize, arms.len()) {
+                arms[index].throughput_block(number, block, batches, pass == 0, log)?;
+                log.advanced(block.len());
+            }
+            used = true;
+        }
+        log.finished();
         let enough_time = arms.iter().all(|arm| arm.throughput_s() >= cell.effort.throughput_s);
-        if enough_time && number >= schedule::FEWEST_BLOCKS || arms.iter().all(|arm| !arm.works()) {
+        if enough_time && number as usize >= schedule::FEWEST_BLOCKS || arms.iter().all(|arm| !arm.works()) {
             break;
         }
     }
     Ok(())
 }
 
-fn environment(libraries: Vec<String>, load_before: Option<f64>) -> Environment {
+/// The machine as it is before measuring, without the libraries, of which every arm has its own.
+fn environment() -> Environment {
     let Machine { os, arch, cpu, cores, memory_bytes, virtualised, power } = Machine::read();
     Environment {
         os,
@@ -137,25 +157,11 @@ fn environment(libraries: Vec<String>, load_before: Option<f64>) -> Environment 
         cores,
         memory_bytes,
         virtualised,
-        libraries,
-        load_before,
-        load_after: load(),
+        libraries: Vec::new(),
+        load_before: load(),
+        load_after: None,
         power,
     }
-}
-
-fn warnings(cell: &Cell, load_before: Option<f64>) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let cores = f64::from(gatecheck_backend::measure::machine::cores());
-    if let Some(load) = load_before.filter(|load| *load > 0.5 * cores) {
-        warnings.push(format!(
-            "the machine was busy before the run (load average {load:.1} on {cores} cores); times are noisier than need be"
-        ));
-    }
-    if cell.inputs.len() < cell.dataset.task.fewest_examples() {
-        warnings.push(format!("{} examples say little about quality", cell.inputs.len()));
-    }
-    warnings
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ use gatecheck_judge::{
 };
 use gatecheck_model::batch::Encoded;
 
-use super::*;
+use super::{super::record, *};
 use crate::{
     app::cell::{ArmPlan, Effort},
     app::event::Silent,
-    app::inputs::Input,
+    app::inputs::testing::inputs,
 };
 
 /// Runs a session in this thread: every call replays the conversation so far, which for a scripted
@@ -60,6 +60,12 @@ impl Launcher for InThread {
     }
 }
 
+/// Measures a cell in a folder of its own.
+fn run(cell: &Cell, launcher: &dyn Launcher, observer: &mut dyn Observer) -> RunRecord {
+    let folder = tempfile::tempdir().unwrap();
+    record::measure(cell, folder.path(), serde_json::Value::Null, launcher, observer).unwrap()
+}
+
 fn arm(name: &str, role: Role, script: MockScript) -> ArmPlan {
     ArmPlan {
         name: name.to_owned(),
@@ -76,7 +82,7 @@ fn cell(candidate: MockScript) -> Cell {
     let record = fixture::two_arms();
     let input = |index: u32| {
         let ids = vec![index + 1; 3 + (index as usize) % 5];
-        Input { rows: vec![Encoded { type_ids: vec![0; ids.len()], ids, truncated: false }] }
+        vec![Encoded { type_ids: vec![0; ids.len()], ids, truncated: false }]
     };
     let baseline = MockScript { ns_per_call: 3_000_000, ..MockScript::default() };
     Cell {
@@ -86,7 +92,7 @@ fn cell(candidate: MockScript) -> Cell {
         policy: record.policy,
         seed: 1,
         arms: vec![arm("candle", Role::Baseline, baseline), arm("mlx-q8", Role::Candidate, candidate)],
-        inputs: (0..50).map(input).collect(),
+        inputs: inputs(&(0..50).map(input).collect::<Vec<_>>()),
         outputs: Outputs::classification(3),
         gold: vec![0.0; 50],
         effort: Effort { latency_queries: 30, throughput_s: 0.0, settle: Duration::ZERO },
@@ -107,7 +113,8 @@ fn every_example_is_measured_in_both_arms() {
         assert_eq!(arm.throughput.len(), 26);
         let examples: u32 = arm.throughput.iter().map(|call| call.examples).sum();
         assert_eq!(examples, 100);
-        assert!(arm.memory.peak > 0 && !arm.memory.samples.is_empty());
+        let [.., session] = arm.sessions.as_slice() else { panic!("no session") };
+        assert!(session.memory.peak > 0 && !session.memory.samples.is_empty());
     }
     assert_eq!(record.arms[0].outputs, record.arms[1].outputs);
     assert!(record.arms[0].throughput.iter().all(|call| call.ns == 3_000_000));
@@ -148,7 +155,7 @@ fn similarity_scores_are_cosines() {
     let text = |id: u32| Encoded { ids: vec![id], type_ids: vec![0], truncated: false };
     // The scripted vector of a text is 2 at its id mod 3 and 0 elsewhere.
     cell.outputs = Outputs::similarity();
-    cell.inputs = [(3, 6), (3, 4)].map(|(a, b)| Input { rows: vec![text(a), text(b)] }).into_iter().collect();
+    cell.inputs = inputs(&[(3, 6), (3, 4)].map(|(a, b)| vec![text(a), text(b)]));
     cell.gold = vec![5.0, 0.0];
     let record = run(&cell, &InThread, &mut Silent);
     assert_eq!(record.arms[0].outputs, [1.0, 0.0]);
@@ -160,7 +167,7 @@ fn candidates_of_an_example_are_asked_together() {
     let mut cell = cell(MockScript::default());
     let text = |id: u32| Encoded { ids: vec![id, 0], type_ids: vec![0; 2], truncated: false };
     // `[id, 0]` is class 31 · id mod 3, which is that of the id.
-    cell.inputs = [(1, 3), (3, 2)].map(|(a, b)| Input { rows: vec![text(a), text(b)] }).into_iter().collect();
+    cell.inputs = inputs(&[(1, 3), (3, 2)].map(|(a, b)| vec![text(a), text(b)]));
     cell.gold = vec![1.0, 0.0];
     cell.settings.batch_size = 2;
     for (against, outputs) in [(None, [0.0, 2.0, 2.0, 0.0]), (Some(2), [0.0, 2.0, 2.0, -2.0])] {
@@ -205,4 +212,64 @@ fn a_stopped_run_keeps_what_was_measured() {
     assert!(record.arms.iter().all(|arm| arm.failure.is_none()));
     let report = gatecheck_judge::report::Report::new(&record, &record.policy);
     assert_ne!(report.exit_code, gatecheck_judge::gate::exit_code::PASS);
+}
+
+/// What a run that was stopped after so many calls, and resumed as often as it takes, leaves.
+fn resumed(cell: &Cell, calls: u32) -> (RunRecord, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let stopping = || Stopping(Rc::new(RefCell::new(calls)));
+    let mut record =
+        record::measure(cell, folder.path(), serde_json::Value::Null, &stopping(), &mut Silent).unwrap();
+    let mut times = 0;
+    while record.interrupted {
+        let (journal, folded) = Journal::resume(folder.path()).unwrap();
+        let so_far = folded.record;
+        record = record::resume(cell, journal, &so_far, folder.path(), &stopping(), &mut Silent).unwrap();
+        times += 1;
+        assert!(times < 200, "no way forward");
+    }
+    assert_eq!(gatecheck_judge::record::read(folder.path()).unwrap(), record);
+    (record, times)
+}
+
+/// A record without times, sessions and readings of memory.
+fn undisturbed(mut record: RunRecord) -> RunRecord {
+    (record.started_unix_s, record.wall_ns) = (0, 0);
+    record.warnings.retain(|doubt| !doubt.starts_with("the machine was busy"));
+    for arm in &mut record.arms {
+        arm.sessions.clear();
+        arm.failure.iter_mut().for_each(|failure| failure.stderr.clear());
+        arm.latency.iter_mut().chain(&mut arm.throughput).for_each(|call| call.session = 0);
+    }
+    record
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_where_it_was() {
+    let mut cell = cell(MockScript { flip_every: 7, ..MockScript::default() });
+    cell.settings.batch_size = 4;
+    let expected = undisturbed(run(&cell, &InThread, &mut Silent));
+    let mut most = 0;
+    for calls in [24, 31, 40, 57, 90, 130, 170] {
+        let (record, times) = resumed(&cell, calls);
+        assert!(record.arms[0].sessions.len() > times, "a session for each process");
+        assert!(undisturbed(record) == expected, "stopped after {calls} calls");
+        most = most.max(times);
+    }
+    assert!(most > 5, "{most}");
+}
+
+#[test]
+fn an_arm_that_failed_before_stays_failed() {
+    let script = MockScript {
+        fail_in: Some("latency".to_owned()),
+        fail_by: "error".to_owned(),
+        ..MockScript::default()
+    };
+    let cell = cell(script);
+    let expected = run(&cell, &InThread, &mut Silent);
+    let (record, times) = resumed(&cell, 40);
+    assert!(times > 0);
+    assert_eq!(record.arms[1].sessions.len(), 1, "it is not started again");
+    assert!(undisturbed(record) == undisturbed(expected));
 }

@@ -1,13 +1,11 @@
 //! Runs every arm until its times stop falling: caches, page tables, clocks and lazily built
 //! graphs are then as they will be while measuring.
 
-use gatecheck_model::batch::Batch;
-
-use super::arm::{Arm, Stop};
-use crate::{
-    app::cell::Cell,
-    app::event::{Event, Observer},
+use super::{
+    arm::Arm,
+    log::{Log, Stop},
 };
+use crate::app::cell::Cell;
 
 /// Calls after which an arm counts as warm whatever its times say.
 const MOST_CALLS: usize = 30;
@@ -21,22 +19,22 @@ pub(super) fn warm_up(
     cell: &Cell,
     batches: &[Vec<usize>],
     arms: &mut [Arm<'_>],
-    observer: &mut dyn Observer,
+    log: &mut Log<'_>,
 ) -> Result<(), Stop> {
     let (Some(largest), Some(middle)) = (batches.last(), batches.get(batches.len() / 2)) else {
         return Ok(());
     };
-    let batch = |examples: &[usize]| Batch::new(cell.inputs.rows_of(examples));
-    let single = Batch::new(cell.query(middle[0]));
-    observer.on_event(&Event::Started { task: "warm-up", steps: arms.len() as u64 });
+    let (largest, single) = (cell.inputs.batch(largest)?, cell.query(middle[0])?);
+    let middle = cell.inputs.batch(middle)?;
+    log.started("warm-up", arms.len())?;
     for arm in arms.iter_mut() {
-        arm.rehearse(&batch(largest), observer)?;
-        for batch in [&batch(middle), &single] {
-            until_stable(|| arm.rehearse(batch, observer))?;
+        arm.rehearse(&largest, log)?;
+        for batch in [&middle, &single] {
+            until_stable(|| arm.rehearse(batch, log))?;
         }
-        observer.on_event(&Event::Advanced { steps: 1 });
+        log.advanced(1);
     }
-    observer.on_event(&Event::Finished);
+    log.finished();
     Ok(())
 }
 

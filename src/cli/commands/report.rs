@@ -1,12 +1,18 @@
-//! `report`: renders the reports of a run again, from its record alone.
+//! `report`: renders the reports of a run again, from its record alone, or from what its journal holds.
+
+use std::path::Path;
 
 use gatecheck_judge::{
+    journal,
     record::{Policy, SpeedOn},
     report::{self, Format, Report},
 };
 
 use crate::{
-    app::judge::{JudgeError, judge, read_record},
+    app::{
+        judge::{JudgeError, judge},
+        record,
+    },
     cli::{
         args::{GateArgs, ReportArgs, SpeedOnArg},
         error::CliError,
@@ -15,11 +21,22 @@ use crate::{
 };
 
 pub(crate) fn report(args: &ReportArgs, printer: Printer) -> Result<u8, CliError> {
-    let record = read_record(&args.folder)?;
-    let policy = with_gates(record.policy.clone(), &args.gates)?;
-    let report = judge(&args.folder, &record, &policy)?;
-    show(&report, args.json, printer)?;
-    printer.status(&format!("reports are in {}", args.folder.display()));
+    render(&args.folder, &args.gates, args.json, printer)
+}
+
+/// Judges what is in `folder` by these gates, and shows it.
+pub(crate) fn render(folder: &Path, gates: &GateArgs, json: bool, printer: Printer) -> Result<u8, CliError> {
+    let record = record::open(folder)?;
+    let policy = with_gates(record.policy.clone(), gates)?;
+    let report = judge(folder, &record, &policy)?;
+    show(&report, json, printer)?;
+    printer.status(&format!("reports are in {}", folder.display()));
+    if journal::exists(folder) {
+        printer.status(&format!(
+            "the run is unfinished; `gatecheck run --resume {}` goes on with it",
+            folder.display()
+        ));
+    }
     Ok(report.exit_code)
 }
 

@@ -1,6 +1,10 @@
 //! `run`: measures, judges, reports.
 
-use std::{path::PathBuf, sync::atomic::Ordering, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+    time::Duration,
+};
 
 use gatecheck_backend::measure::machine::cores;
 use gatecheck_base::fs::read_text;
@@ -10,12 +14,13 @@ use gatecheck_judge::{
     report::view::plain,
 };
 
-use super::report::{show, with_gates};
+use super::report::{render, show, with_gates};
 use crate::{
     app::{
         arms, defaults,
         measure::Workers,
         resolve::{ModelDefaults, ResolveError, Resolver},
+        resume,
         run::{self, Job, Outcome, Request, out_folder},
         settings::{Artefacts, Comparison, Measuring},
         source::{DatasetReference, ModelReference},
@@ -28,6 +33,9 @@ use crate::{
 };
 
 pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
+    if let Some(folder) = &args.resume {
+        return go_on(folder, args, printer);
+    }
     let resolver = Resolver::new(&args.config)?;
     let ModelDefaults { bits, group_size, max_accuracy_drop, target_size_mb } =
         resolver.defaults(&args.model);
@@ -54,6 +62,23 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
         policy,
     };
     carry_out(&request, args.measuring.timeout, args.json, printer)
+}
+
+/// Goes on with the run in `folder`. One that is finished is shown as it is.
+fn go_on(folder: &Path, args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
+    let Some(unfinished) = resume::unfinished(folder)? else {
+        let code = render(folder, &args.gates, args.json, printer)?;
+        printer.status("the run is finished; nothing is left to measure");
+        return Ok(code);
+    };
+    let origin = &unfinished.working_folder;
+    std::env::set_current_dir(origin).map_err(|error| {
+        let what = format!("the run began in `{}`, which cannot be entered: {error}", origin.display());
+        CliError::usage(what, "bring that folder back, or measure anew with another `--out`".to_owned())
+    })?;
+    let mut progress = printer.progress();
+    let jobs = resume::plan(unfinished, &mut progress)?;
+    measure_all(jobs, args.measuring.timeout, args.json, printer, progress)
 }
 
 /// The datasets named, or else the model's benchmarks.
@@ -108,9 +133,19 @@ pub(crate) fn carry_out(
     json: bool,
     printer: Printer,
 ) -> Result<u8, CliError> {
-    let workers = Workers::new(Duration::from_secs(timeout))?;
     let mut progress = printer.progress();
     let jobs = run::plan(request, &mut progress)?;
+    measure_all(jobs, timeout, json, printer, progress)
+}
+
+fn measure_all(
+    jobs: Vec<Job>,
+    timeout: u64,
+    json: bool,
+    printer: Printer,
+    mut progress: Progress,
+) -> Result<u8, CliError> {
+    let workers = Workers::new(Duration::from_secs(timeout))?;
     // From here on Ctrl-C stops the measuring and not the program. While nothing has been measured there is
     // nothing to keep: a download or a conversion just ends, and leaves nothing half done.
     let flag = workers.stop();
@@ -123,7 +158,7 @@ pub(crate) fn carry_out(
             codes.push(exit_code::INCONCLUSIVE);
             continue;
         }
-        codes.push(match one(&job, &workers, json, printer, &mut progress) {
+        codes.push(match one(job, &workers, json, printer, &mut progress) {
             Ok(code) => code,
             Err(error) => {
                 printer.error(&error.lines());
@@ -136,16 +171,17 @@ pub(crate) fn carry_out(
 
 /// Measures and shows one cell. Returns its exit code.
 fn one(
-    job: &Job,
+    job: Job,
     workers: &Workers,
     json: bool,
     printer: Printer,
     progress: &mut Progress,
 ) -> Result<u8, CliError> {
-    let Job { cell, out } = job;
+    let (cell, out) = (&job.cell, job.out.clone());
     let arms: Vec<_> = cell.arms.iter().map(|arm| arm.name.as_str()).collect();
     printer.status(&format!(
-        "measuring {} on {} {}: {} examples, arms {}",
+        "{} {} on {} {}: {} examples, arms {}",
+        if job.is_resumed() { "going on with" } else { "measuring" },
         cell.model.name,
         cell.dataset.name,
         cell.dataset.split,
@@ -159,7 +195,10 @@ fn one(
     tell_failures(&record, printer);
     printer.status(&format!("reports are in {}", out.display()));
     if record.interrupted {
-        printer.error(&format!("stopped by the user; what was measured is in {}", out.display()));
+        printer.error(&format!(
+            "stopped by the user; what was measured is in {0}, and `gatecheck run --resume {0}` goes on with it",
+            out.display()
+        ));
     }
     Ok(report.exit_code)
 }

@@ -1,10 +1,11 @@
 //! `__worker`: one arm of a run, speaking to its parent over standard input and output.
 
-use gatecheck_backend::worker::session::serve;
+use gatecheck_backend::worker::{orphan, session::serve};
 
 use crate::cli::error::CliError;
 
 pub(crate) fn worker() -> Result<u8, CliError> {
+    orphan::watch();
     let served =
         serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock(), crate::app::backends::load);
     served.map_err(|error| {

@@ -3,6 +3,7 @@
 //! The parent starts this same program with the hidden command `__worker` and speaks
 //! [`protocol`] over its standard input and output; standard error is kept for failures.
 
+pub mod orphan;
 pub mod process;
 pub mod protocol;
 pub mod session;

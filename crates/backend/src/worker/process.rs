@@ -42,6 +42,8 @@ impl Launcher for ProcessLauncher {
         // A group of its own: Ctrl-C reaches the parent alone, which then stops its workers in order.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        #[cfg(unix)]
+        super::orphan::dies_with_parent(&mut command);
         let mut child = command.spawn().map_err(WorkerError::Launch)?;
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())

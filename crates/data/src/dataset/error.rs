@@ -22,6 +22,12 @@ pub enum DatasetError {
         /// The dataset.
         name: String,
     },
+    /// Files that are not what they were a moment ago.
+    #[error("the files of dataset `{name}` changed while they were read")]
+    Changed {
+        /// The dataset.
+        name: String,
+    },
     /// The file has no content or no rows.
     #[error("`{}` has no rows", .path.display())]
     Empty {
@@ -154,6 +160,7 @@ impl DatasetError {
             | Self::Empty { .. }
             | Self::Line { .. }
             | Self::Parse { .. }
+            | Self::Changed { .. }
             | Self::Type { .. } => None,
         }
     }
@@ -163,6 +170,7 @@ impl DatasetError {
         match self {
             Self::File(error) => error.kind(ErrorKind::Usage),
             Self::Format { .. }
+            | Self::Changed { .. }
             | Self::NoFiles { .. }
             | Self::Empty { .. }
             | Self::Encoding { .. }

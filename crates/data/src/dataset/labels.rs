@@ -1,58 +1,83 @@
 //! Label cells into gold answers.
 
-use std::path::Path;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use gatecheck_judge::task::Task;
 
-use super::{DatasetError, DatasetSpec, Example, Gold, cell::Cell, manifest::LabelNames};
+use super::{DatasetError, DatasetSpec, Gold, cell::Cell, manifest::LabelNames};
 
-/// One row, before its label is understood.
-pub(super) struct Row<'a> {
-    pub(super) path: &'a Path,
+/// A label, and the first row that has it.
+#[derive(Debug)]
+pub(super) struct Row {
+    path: PathBuf,
     /// Counted from 1.
-    pub(super) row: usize,
-    pub(super) text: String,
-    pub(super) pair: Option<String>,
-    pub(super) label: Cell,
+    row: usize,
+    label: Cell,
 }
 
-/// What became of the rows.
+/// The labels of all rows. Each is kept once, with its rows as numbers, since most rows share theirs.
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    different: Vec<Row>,
+    known: HashMap<String, u32>,
+    /// For every row with a label its position in `different`.
+    rows: Vec<u32>,
+    dropped: u64,
+}
+
+impl Labels {
+    /// Adds the label of a row; one without is only counted.
+    pub(super) fn push(&mut self, path: &Path, row: usize, label: Cell) {
+        if is_missing(&label) {
+            self.dropped += 1;
+            return;
+        }
+        let position = *self.known.entry(format!("{label:?}")).or_insert_with(|| {
+            self.different.push(Row { path: path.to_owned(), row, label });
+            self.different.len() as u32 - 1
+        });
+        self.rows.push(position);
+    }
+}
+
+/// What became of the labels.
 pub(super) struct Labelled {
     pub(super) task: Task,
     pub(super) names: Vec<String>,
-    pub(super) examples: Vec<Example>,
+    pub(super) golds: Vec<Gold>,
     pub(super) dropped: u64,
 }
 
-/// Drops the rows without a label and understands the others.
-pub(super) fn resolve(spec: &DatasetSpec, mut rows: Vec<Row>) -> Result<Labelled, DatasetError> {
-    let all = rows.len();
-    rows.retain(|row| !is_missing(&row.label));
-    let dropped = (all - rows.len()) as u64;
+/// Understands the labels.
+pub(super) fn resolve(spec: &DatasetSpec, labels: Labels) -> Result<Labelled, DatasetError> {
+    let Labels { different, known: _, rows, dropped } = labels;
     if rows.is_empty() {
         return Err(DatasetError::Unlabelled { name: spec.name.clone(), split: spec.split.clone(), dropped });
     }
-    let task = spec.task.unwrap_or_else(|| infer_task(spec, &rows));
-    let labels = match &spec.labels {
+    let task = spec.task.unwrap_or_else(|| infer_task(spec, &different));
+    let names = match &spec.labels {
         _ if !task.has_classes() => LabelNames::Unknown,
-        LabelNames::Unknown => infer_names(&rows),
+        LabelNames::Unknown => infer_names(&different),
         given => given.clone(),
     };
-    let names = labels.names();
-    let examples = rows.into_iter().map(|row| {
-        let gold = if task.has_classes() {
-            Gold::Label(class(&row, &labels, &names)?)
+    let list = names.names();
+    let golds = different.iter().map(|row| {
+        Ok(if task.has_classes() {
+            Gold::Label(class(row, &names, &list)?)
         } else {
-            Gold::Score(score(&row)?)
-        };
-        Ok(Example { text: row.text, pair: row.pair, gold })
+            Gold::Score(score(row)?)
+        })
     });
-    let examples = examples.collect::<Result<_, DatasetError>>()?;
-    Ok(Labelled { task, names, examples, dropped })
+    let golds = golds.collect::<Result<Vec<_>, DatasetError>>()?;
+    let golds = rows.into_iter().map(|position| golds[position as usize]).collect();
+    Ok(Labelled { task, names: list, golds, dropped })
 }
 
 /// The Hub writes -1 where a label is kept secret.
-fn is_missing(label: &Cell) -> bool {
+pub(super) fn is_missing(label: &Cell) -> bool {
     match label {
         Cell::Null => true,
         Cell::Text(text) => matches!(text.trim(), "" | "-1" | "-1.0" | "-"),
@@ -100,7 +125,7 @@ fn infer_names(rows: &[Row]) -> LabelNames {
 
 fn score(row: &Row) -> Result<f64, DatasetError> {
     number(&row.label).filter(|number| number.is_finite()).ok_or_else(|| DatasetError::Type {
-        path: row.path.to_owned(),
+        path: row.path.clone(),
         row: row.row,
         column: "label".into(),
         found: format!("`{}`", written(&row.label)),
@@ -122,7 +147,7 @@ fn class(row: &Row, labels: &LabelNames, names: &[String]) -> Result<usize, Data
         }
     };
     found.ok_or_else(|| DatasetError::Label {
-        path: row.path.to_owned(),
+        path: row.path.clone(),
         row: row.row,
         label: text,
         known: names.to_vec(),
@@ -147,14 +172,11 @@ mod tests {
     const NLI: [&str; 3] = ["entailment", "neutral", "contradiction"];
 
     fn run(spec: &DatasetSpec, labels: &[Cell]) -> Result<Labelled, DatasetError> {
-        let rows = labels.iter().enumerate().map(|(position, label)| Row {
-            path: Path::new("d.jsonl"),
-            row: position + 1,
-            text: "t".into(),
-            pair: None,
-            label: label.clone(),
-        });
-        resolve(spec, rows.collect())
+        let mut all = Labels::default();
+        for (position, label) in labels.iter().enumerate() {
+            all.push(Path::new("d.jsonl"), position + 1, label.clone());
+        }
+        resolve(spec, all)
     }
 
     fn named() -> DatasetSpec {
@@ -163,7 +185,7 @@ mod tests {
     }
 
     fn golds(labelled: &Labelled) -> Vec<usize> {
-        let golds = labelled.examples.iter().map(|example| match example.gold {
+        let golds = labelled.golds.iter().map(|gold| match *gold {
             Gold::Label(class) => class,
             Gold::Score(score) => panic!("score {score}"),
         });
@@ -226,7 +248,7 @@ mod tests {
         let labelled =
             run(&DatasetSpec::default(), &[Cell::Whole(5), text("2.5"), Cell::Real(-1.0)]).unwrap();
         assert_eq!((labelled.task, labelled.dropped), (Task::Similarity, 1));
-        assert_eq!(labelled.examples[1].gold, Gold::Score(2.5));
+        assert_eq!(labelled.golds[1], Gold::Score(2.5));
         let spec = DatasetSpec { task: Some(Task::Similarity), ..DatasetSpec::default() };
         let error = run(&spec, &[Cell::Whole(5), text("high")]).err().unwrap();
         assert_eq!(error.to_string(), "row 2 of `d.jsonl` has `high` in column `label`, not a score");

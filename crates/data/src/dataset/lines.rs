@@ -1,9 +1,11 @@
-//! Lines of text files, checked before polars sees them.
+//! Lines of text files, checked so that an error names its line.
 //!
-//! polars does not say which line it stumbled over, fills short CSV records with nulls, and leaves
-//! open what becomes of a JSON column with mixed types. So each line is looked at here.
+//! polars does not say which line it stumbled over, and fills short CSV records with nulls. So each line is
+//! looked at here.
 
 use std::path::Path;
+
+use serde_json::{Map, Value};
 
 use super::DatasetError;
 
@@ -17,19 +19,13 @@ pub(super) fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, DatasetE
     if text.trim().is_empty() { Err(DatasetError::Empty { path: path.to_owned() }) } else { Ok(text) }
 }
 
-/// Makes sure that every line that is not blank holds one JSON object.
-pub(super) fn check_objects(path: &Path, text: &str) -> Result<(), DatasetError> {
-    for (position, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let malformed =
-            |detail: String| Err(DatasetError::Line { path: path.to_owned(), line: position + 1, detail });
-        if !line.trim_start().starts_with('{') {
-            return malformed("not a JSON object".into());
-        }
-        if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(line) {
-            return malformed(without_position(&error.to_string()));
-        }
+/// The JSON object that a line holds.
+pub(super) fn object(path: &Path, number: usize, line: &str) -> Result<Map<String, Value>, DatasetError> {
+    let malformed = |detail: String| DatasetError::Line { path: path.to_owned(), line: number, detail };
+    if !line.trim_start().starts_with('{') {
+        return Err(malformed("not a JSON object".into()));
     }
-    Ok(())
+    serde_json::from_str(line).map_err(|error| malformed(without_position(&error.to_string())))
 }
 
 /// serde_json counts lines within the one line it was given, which would mislead.
@@ -130,14 +126,14 @@ mod tests {
 
     #[test]
     fn objects_are_checked() {
-        let check = |text: &str| check_objects(Path::new("d.jsonl"), text).map_err(|error| error.to_string());
-        assert_eq!(check("{\"a\": 1}\n\n{\"a\": 2}"), Ok(()));
-        let message = check("{}\n\n{\"a\": 1,}\n").unwrap_err();
+        let check = |line: &str| {
+            object(Path::new("d.jsonl"), 3, line).map(|found| found.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(" {\"a\": 1}"), Ok(1));
+        let message = check("{\"a\": 1,}").unwrap_err();
         assert_eq!(message, "line 3 of `d.jsonl` is malformed: key must be a string at column 9");
-        assert!(
-            check("{}\n[1]\n").unwrap_err().contains("line 2 of `d.jsonl` is malformed: not a JSON object")
-        );
-        assert!(check("{} {}\n").unwrap_err().contains("trailing characters"));
+        assert_eq!(check("[1]").unwrap_err(), "line 3 of `d.jsonl` is malformed: not a JSON object");
+        assert!(check("{} {}").unwrap_err().contains("trailing characters"));
     }
 
     #[test]

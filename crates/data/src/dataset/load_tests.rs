@@ -1,11 +1,14 @@
-use std::path::PathBuf;
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
-use polars::prelude::{Column, NamedFrom, ParquetWriter, Series};
+use polars::prelude::{Column, DataFrame, NamedFrom, ParquetWriter, Series};
 
 use super::*;
 use gatecheck_judge::task::Task;
 
-use crate::dataset::{Gold, manifest::LabelNames};
+use crate::dataset::{Example, Gold, manifest::LabelNames};
 
 fn spec() -> DatasetSpec {
     let names = ["entailment", "neutral", "contradiction"];
@@ -14,16 +17,28 @@ fn spec() -> DatasetSpec {
 }
 
 /// Loads a file of this name and content, and replaces the folder in an error by nothing.
-fn load_as(name: &str, content: impl AsRef<[u8]>, spec: &DatasetSpec) -> Result<Dataset, String> {
+fn load_as(name: &str, content: impl AsRef<[u8]>, spec: &DatasetSpec) -> Result<Read, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, content).unwrap();
     let prefix = format!("{}/", folder.path().display());
-    load(spec, &[path]).map_err(|error| error.to_string().replace(&prefix, ""))
+    read(spec, &[path]).map_err(|error| error.to_string().replace(&prefix, ""))
 }
 
-fn rows(dataset: &Dataset) -> Vec<(&str, Option<&str>, Gold)> {
-    let rows = dataset.examples.iter();
+/// A dataset with its examples.
+type Read = (Dataset, Vec<Example>);
+
+fn read(spec: &DatasetSpec, files: &[PathBuf]) -> Result<Read, DatasetError> {
+    let (dataset, mut examples) = (load(spec, files)?, Vec::new());
+    dataset.each(2, |some| {
+        examples.extend_from_slice(some);
+        Ok::<_, DatasetError>(())
+    })?;
+    Ok((dataset, examples))
+}
+
+fn rows(examples: &[Example]) -> Vec<(&str, Option<&str>, Gold)> {
+    let rows = examples.iter();
     rows.map(|example| (example.text.as_str(), example.pair.as_deref(), example.gold)).collect()
 }
 
@@ -36,17 +51,17 @@ fn four_formats_agree() {
     let tsv = "premise\thypothesis\tlabel\r\na, \"b\"\t1\t0\r\né\td\t-\r\ne\tf\tContradiction\r\n";
     let expected = vec![("a, \"b\"", Some("1"), Gold::Label(0)), ("e", Some("f"), Gold::Label(2))];
     for (name, content) in [("d.jsonl", jsonl), ("d.csv", csv), ("d.tsv", tsv), ("d.JSON", jsonl)] {
-        let dataset = load_as(name, content, &spec()).unwrap();
-        assert_eq!(rows(&dataset), expected, "{name}");
+        let (dataset, examples) = load_as(name, content, &spec()).unwrap();
+        assert_eq!(rows(&examples), expected, "{name}");
         assert_eq!((dataset.dropped_without_label, dataset.task), (1, Task::Classification), "{name}");
         assert_eq!(dataset.sha256, fs::sha256(content.as_bytes()));
     }
     let folder = tempfile::tempdir().unwrap();
     let shards = [parquet_file(folder.path(), "0.parquet"), parquet_file(folder.path(), "1.parquet")];
-    let dataset = load(&spec(), &shards[..1]).unwrap();
-    assert_eq!(rows(&dataset), expected);
-    let both = load(&spec(), &shards).unwrap();
-    assert_eq!((both.examples.len(), both.dropped_without_label), (4, 2));
+    let (dataset, examples) = read(&spec(), &shards[..1]).unwrap();
+    assert_eq!(rows(&examples), expected);
+    let (both, examples) = read(&spec(), &shards).unwrap();
+    assert_eq!((examples.len(), both.dropped_without_label), (4, 2));
     assert_ne!(both.sha256, dataset.sha256);
 }
 
@@ -71,10 +86,10 @@ fn scores_may_start_whole_and_become_fractions_late() {
         .map(|i| format!("{{\"sentence1\": \"a\", \"sentence2\": \"b\", \"label\": {}}}\n", i % 5))
         .collect();
     lines.push_str("{\"sentence1\": \"a\", \"sentence2\": \"b\", \"label\": 2.5}\n");
-    let dataset = load_as("d.jsonl", lines, &DatasetSpec::default()).unwrap();
+    let (dataset, examples) = load_as("d.jsonl", lines, &DatasetSpec::default()).unwrap();
     assert_eq!(dataset.task, Task::Similarity);
-    assert_eq!(dataset.examples[500].gold, Gold::Score(2.5));
-    assert_eq!(dataset.examples[1].gold, Gold::Score(1.0));
+    assert_eq!(examples[500].gold, Gold::Score(2.5));
+    assert_eq!(examples[1].gold, Gold::Score(1.0));
     assert_eq!(dataset.label_names, Vec::<String>::new());
 }
 
@@ -88,8 +103,8 @@ fn mixed_labels_are_read_or_refused_never_lost() {
         let content: String =
             lines.iter().map(|label| format!("{{\"text\": \"t\", \"label\": {label}}}\n")).collect();
         match load_as("d.jsonl", &content, &spec()) {
-            Ok(dataset) => {
-                let golds: Vec<_> = dataset.examples.iter().map(|example| example.gold).collect();
+            Ok((_, examples)) => {
+                let golds: Vec<_> = examples.iter().map(|example| example.gold).collect();
                 assert_eq!(golds, [Gold::Label(1), Gold::Label(2), Gold::Label(0)], "{content}");
             }
             Err(message) => assert!(message.contains("row "), "{message}"),
@@ -142,6 +157,6 @@ fn files_that_are_none() {
 fn a_column_may_be_missing_from_the_first_lines() {
     let mut content = "{\"text\": \"t\"}\n".repeat(300);
     content.push_str("{\"text\": \"u\", \"label\": 1}\n");
-    let dataset = load_as("d.jsonl", content, &spec()).unwrap();
-    assert_eq!((dataset.examples.len(), dataset.dropped_without_label), (1, 300));
+    let (dataset, examples) = load_as("d.jsonl", content, &spec()).unwrap();
+    assert_eq!((examples.len(), dataset.dropped_without_label), (1, 300));
 }

@@ -1,9 +1,10 @@
 //! What a caller says about a dataset before its files are opened.
 
 use gatecheck_judge::task::{Metric, Task};
+use serde::{Deserialize, Serialize};
 
 /// Which rows to read and what they mean. Everything left `None` is inferred from the file.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatasetSpec {
     /// Name for messages and reports.
     pub name: String,
@@ -24,7 +25,7 @@ pub struct DatasetSpec {
 }
 
 /// Names of the columns that matter; others are ignored.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Columns {
     /// The text, or the first of two.
     pub text: Option<String>,
@@ -35,7 +36,7 @@ pub struct Columns {
 }
 
 /// The classes of a dataset and how its files write them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LabelNames {
     /// Not told: text labels name themselves, numbers stay nameless.
     #[default]

@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn few_calls_are_no_trouble() {
         assert_eq!(latency(&[], 0.95), []);
-        let call = Call { block: 0, item: 0, examples: 1, tokens: 1, ns: 0 };
+        let call = Call { block: 0, item: 0, examples: 1, tokens: 1, ns: 0, session: 0 };
         let one = latency(&[call], 0.95);
         let median = value(&one, Metric::LatencyP50Ms);
         assert_eq!((median.n, median.value, median.low), (1, 0.0, None));

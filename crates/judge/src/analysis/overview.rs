@@ -69,7 +69,7 @@ pub fn analyse(record: &RunRecord) -> Analysis {
         examples,
         unknown_gold: questions.unknown(classes),
         truncated_share: if examples > 0 { record.dataset.truncated as f64 / examples as f64 } else { 0.0 },
-        virtualised: record.environment.virtualised,
+        virtualised: record.environment().virtualised,
         interrupted: record.interrupted,
         arms: record.arms.iter().map(|arm| summary(record, arm)).collect(),
         comparisons: others().filter_map(|arm| Some(compare(record, baseline?, arm))).collect(),

@@ -110,10 +110,11 @@ mod tests {
             examples,
             tokens: 7,
             ns,
+            session: 0,
         });
         assert_eq!(per_second(&calls, |call| call.examples), Some(60.0));
         assert_eq!(per_second(&[], |call| call.examples), None);
-        let still = [Call { block: 0, item: 0, examples: 1, tokens: 1, ns: 0 }];
+        let still = [Call { block: 0, item: 0, examples: 1, tokens: 1, ns: 0, session: 0 }];
         assert_eq!(per_second(&still, |call| call.examples), None);
         assert_eq!(speedup(&still, &still, &resampling()), None);
     }

@@ -12,7 +12,7 @@ use super::{
     value::{MetricValue, value_of},
 };
 use crate::{
-    record::{ArmRecord, Failure, Memory, Role, RunRecord},
+    record::{ArmRecord, Failure, Role, RunRecord},
     stats::Resampling,
     task::Metric,
 };
@@ -73,8 +73,8 @@ pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, resampling: &Resamp
         name: arm.name.clone(),
         role: arm.role,
         backend: arm.backend.clone(),
-        device: arm.device.clone(),
-        execution: arm.execution.clone(),
+        device: arm.device().to_owned(),
+        execution: arm.execution().to_owned(),
         bits: arm.quantization.map(|quantization| quantization.bits),
         group_size: arm.quantization.map(|quantization| quantization.group_size),
         weights: arm.weights.clone(),
@@ -102,17 +102,22 @@ fn throughput(record: &RunRecord, arm: &ArmRecord) -> Vec<MetricValue> {
 
 /// Memory of the arm's process, and its size on disk.
 fn resources(arm: &ArmRecord) -> Vec<MetricValue> {
-    let Memory { samples, peak, after_load, backend_peak, before_load: _ } = &arm.memory;
+    let each = || arm.sessions.iter().map(|session| &session.memory);
+    let samples: Vec<u64> = each().flat_map(|memory| &memory.samples).copied().collect();
     let total: u128 = samples.iter().map(|bytes| u128::from(*bytes)).sum();
     let average = (!samples.is_empty()).then(|| total as f64 / samples.len() as f64 / 1e6);
-    let each = [
+    let values = [
         (Metric::MemoryAverageMb, average, samples.len() as u64),
-        (Metric::MemoryPeakMb, known(*peak), 1),
-        (Metric::MemoryAfterLoadMb, known(*after_load), 1),
-        (Metric::MemoryBackendPeakMb, backend_peak.map(megabytes), 1),
+        (Metric::MemoryPeakMb, each().map(|memory| memory.peak).max().and_then(known), 1),
+        (Metric::MemoryAfterLoadMb, each().find_map(|memory| known(memory.after_load)), 1),
+        (
+            Metric::MemoryBackendPeakMb,
+            each().filter_map(|memory| memory.backend_peak).max().map(megabytes),
+            1,
+        ),
         (Metric::SizeMb, known(arm.size_bytes), 1),
     ];
-    each.into_iter().filter_map(|(id, value, n)| MetricValue::new(id, value?, None, n)).collect()
+    values.into_iter().filter_map(|(id, value, n)| MetricValue::new(id, value?, None, n)).collect()
 }
 
 /// Megabytes; a quantity of 0 was not measured.

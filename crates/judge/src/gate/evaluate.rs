@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn strict_forgives_no_doubt() {
         let mut record = fixture::record();
-        record.arms[2].device = "cpu".to_owned();
+        record.arms[2].sessions[0].device = "cpu".to_owned();
         assert_eq!(judged(&record).exit_code, exit_code::PASS);
         record.policy.strict = true;
         assert_eq!((judged(&record).verdict, judged(&record).exit_code), (Verdict::Fail, exit_code::FAIL));

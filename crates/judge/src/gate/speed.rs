@@ -120,9 +120,9 @@ mod tests {
     #[test]
     fn only_a_fit_environment_supports_a_verdict() {
         let mut on_cpu = fixture::record();
-        on_cpu.arms[2].device = "CPU".to_owned();
+        on_cpu.arms[2].sessions[0].device = "CPU".to_owned();
         let mut in_vm = fixture::record();
-        in_vm.environment.virtualised = Some(true);
+        in_vm.arms[2].sessions[0].environment.virtualised = Some(true);
         let noisy = with_limit(1.000_001);
         for (mut record, words) in [(on_cpu, "CPU"), (in_vm, "virtual"), (noisy, "two equal arms")] {
             let result = judged(&record);

@@ -181,7 +181,7 @@ impl Report {
             gates,
             verdict,
             exit_code,
-            environment: record.environment.clone(),
+            environment: record.environment(),
             warnings,
             interrupted: record.interrupted,
         }
@@ -250,6 +250,12 @@ fn warnings(record: &RunRecord, analysis: &Analysis) -> Vec<String> {
     let mut warnings = record.warnings.clone();
     if record.interrupted {
         warnings.push("the run was interrupted: nothing can pass".to_owned());
+    }
+    let machines = record.machines();
+    if machines > 1 {
+        warnings.push(format!(
+            "the sessions of this run come from {machines} machines; the environment is that of the first"
+        ));
     }
     if record.dataset.truncated > 0 {
         let share = analysis.truncated_share * 100.0;

@@ -66,7 +66,7 @@ mod tests {
 
     fn on_cpu(strict: bool) -> RunRecord {
         let mut record = fixture::record();
-        record.arms[2].device = "cpu".to_owned();
+        record.arms[2].sessions[0].device = "cpu".to_owned();
         record.policy.strict = strict;
         record
     }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use gatecheck_base::fs;
 
 use super::{Report, render_all, schema_json, table};
-use crate::{fixture, record::RunRecord};
+use crate::{
+    fixture,
+    record::{self, COLUMNS, RECORD},
+};
 
 fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../reports").join(name)
@@ -29,11 +32,12 @@ fn schema_is_the_committed_one() {
 
 #[test]
 fn sample_is_the_committed_one() {
-    let record = fixture::record();
-    let mut bytes = serde_json::to_vec(&record).unwrap();
-    bytes.push(b'\n');
-    check("sample/record.json", &bytes);
-    let read: RunRecord = serde_json::from_slice(&bytes).unwrap();
+    let (folder, mut record) = (tempfile::tempdir().unwrap(), fixture::record());
+    record::write(folder.path(), &mut record).unwrap();
+    for name in [RECORD, COLUMNS] {
+        check(&format!("sample/{name}"), &fs::read(&folder.path().join(name)).unwrap());
+    }
+    let read = record::read(&committed("sample")).unwrap();
     assert_eq!(read, record, "a record survives the disk");
     for (name, bytes) in render_all(&read).unwrap() {
         check(&format!("sample/{name}"), &bytes);

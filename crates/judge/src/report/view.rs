@@ -294,10 +294,10 @@ mod tests {
         let mut record = fixture::record();
         record.policy.strict = true;
         assert_eq!(verdict(&report(&record)), "pass");
-        record.arms[2].device = "cpu".to_owned();
+        record.arms[2].sessions[0].device = "cpu".to_owned();
         assert_eq!(verdict(&report(&record)), "fail (strict: not every gate passed)");
         record.policy.min_speedup = 100.0;
-        record.arms[2].device = "metal".to_owned();
+        record.arms[2].sessions[0].device = "metal".to_owned();
         assert_eq!(verdict(&report(&record)), "fail");
     }
 

@@ -1,4 +1,5 @@
-//! The raw facts of one run of one cell (a model on a dataset), as stored in `record.json`.
+//! The raw facts of one run of one cell (a model on a dataset), as stored in `record.json` and, what there is
+//! one of per example or call, in `record.safetensors` ([`read`], [`write`]).
 //!
 //! A record is written once and never rewritten; everything a report shows is computed from it
 //! by [`crate::analysis`]. Times are nanoseconds, sizes and memory are bytes.
@@ -8,11 +9,24 @@
 //! - 2: `dataset.labels` and `dataset.zero_shot`; a record without them reads as one whose labels met
 //!   by name.
 //! - 3: `dataset.metrics` and `dataset.token_types`; `dataset.task` tells `zero-shot` apart, which was a
-//!   `classification` before.
+//!   `classification` before; the columns lie in a file of their own; environment, device, execution and memory belong to a
+//!   session of an arm, and a call names its session. Older records read as one session per arm.
+
+mod arm;
+mod columns;
+mod file;
+mod older;
+mod session;
 
 use serde::{Deserialize, Serialize};
 
 use crate::task::{Metric, Task};
+
+pub use self::{
+    arm::{ArmRecord, Call, Failure, Quantization, Role},
+    file::{COLUMNS, RECORD, RecordError, read, write},
+    session::{Environment, Memory, Session},
+};
 
 /// The version of the record format that this build writes.
 pub const SCHEMA_VERSION: u32 = 3;
@@ -30,7 +44,7 @@ pub struct RunRecord {
     pub tool_version: String,
     /// Start of the run, seconds since 1970-01-01 UTC.
     pub started_unix_s: u64,
-    /// Wall time of the whole cell, from resolved plan to last answer.
+    /// Wall time of the whole cell, from resolved plan to last answer; pauses before it was resumed do not count.
     pub wall_ns: u64,
     /// Seed of every resampling and shuffle.
     pub seed: u64,
@@ -43,14 +57,14 @@ pub struct RunRecord {
     /// The limits that were in force; `report` judges by these unless told otherwise.
     pub policy: Policy,
     /// Gold labels (position in `dataset.labels.names`) or scores, in dataset order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gold: Vec<f64>,
     /// Real tokens per example (both texts of a similarity pair, all hypotheses of a zero-shot question
     /// together), in dataset order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<u32>,
     /// One entry per arm, in the order asked for; the first is the baseline.
     pub arms: Vec<ArmRecord>,
-    /// The machine.
-    pub environment: Environment,
     /// Doubts about the measurement, in plain words.
     pub warnings: Vec<String>,
     /// True when the run was stopped by the user before its end.
@@ -76,6 +90,17 @@ impl RunRecord {
     /// Names of the classes that are scored.
     pub fn label_names(&self) -> &[String] {
         self.dataset.labels.as_ref().map_or(&self.model.labels, |labels| &labels.names)
+    }
+
+    /// What all sessions of all arms say of the machine, in one: that of the first, with the libraries of all
+    /// and the load after the last.
+    pub fn environment(&self) -> Environment {
+        session::merged(self.arms.iter().flat_map(|arm| &arm.sessions))
+    }
+
+    /// How many machines the sessions ran on, as far as can be told.
+    pub fn machines(&self) -> usize {
+        session::machines(self.arms.iter().flat_map(|arm| &arm.sessions))
     }
 }
 
@@ -259,138 +284,4 @@ pub enum SpeedOn {
     Accelerator,
     /// Anywhere.
     Any,
-}
-
-/// The part an arm plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// What the others are compared with.
-    Baseline,
-    /// What is judged.
-    Candidate,
-    /// Measured beside them (the unquantized candidate backend), not judged.
-    Reference,
-}
-
-/// One arm, as measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ArmRecord {
-    /// Name as given to `--arms`, such as `candle` or `mlx-q8`.
-    pub name: String,
-    /// Its part.
-    pub role: Role,
-    /// `candle`, `mlx` or `mock`.
-    pub backend: String,
-    /// Device as the backend names it: `cpu`, `metal`, `cuda`.
-    pub device: String,
-    /// `float32`, `dequantized` (unpacked to floats at load) or `quantized`.
-    pub execution: String,
-    /// Quantization of the weights; `None` for an unquantized arm.
-    pub quantization: Option<Quantization>,
-    /// Folder the weights were read from.
-    pub weights: String,
-    /// Size on disk of the files needed to run it.
-    pub size_bytes: u64,
-    /// The size computed from the recipe, for converted artefacts.
-    pub expected_size_bytes: Option<u64>,
-    /// SHA-256 of the conversion recipe, for converted artefacts.
-    pub recipe_sha256: Option<String>,
-    /// Resident memory of the arm's own process.
-    pub memory: Memory,
-    /// Latency phase: one query a call.
-    pub latency: Vec<Call>,
-    /// Throughput phase: whole batches.
-    pub throughput: Vec<Call>,
-    /// Outputs of the throughput phase in dataset order, `output_width` numbers per example, never NaN;
-    /// zeros where `measured` says that the example was not reached.
-    pub outputs: Vec<f32>,
-    /// Numbers per example in `outputs`: classes, candidate labels, or 1 for similarity.
-    pub output_width: u32,
-    /// Whether example `i` was measured. All true unless the arm failed or the run was stopped.
-    pub measured: Vec<bool>,
-    /// Why the arm could not be measured to the end.
-    pub failure: Option<Failure>,
-}
-
-/// Affine group quantization of the weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Quantization {
-    /// Bits per weight.
-    pub bits: u32,
-    /// Weights per scale and bias.
-    pub group_size: u32,
-}
-
-/// Resident memory of an arm's worker process, in bytes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Memory {
-    /// Before the weights were loaded.
-    pub before_load: u64,
-    /// After loading.
-    pub after_load: u64,
-    /// Sampled after every block of work.
-    pub samples: Vec<u64>,
-    /// Highest ever, as the operating system counts it; over all processes, where passes have their own.
-    pub peak: u64,
-    /// Highest of the backend's own allocator, where it has one.
-    pub backend_peak: Option<u64>,
-}
-
-/// One timed call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Call {
-    /// Block of the interleaving schedule. The same number in two arms is the same work,
-    /// done one after the other: a pair.
-    pub block: u32,
-    /// Latency phase: the example. Throughput phase: the batch.
-    pub item: u32,
-    /// Examples in the call.
-    pub examples: u32,
-    /// Real tokens in the call.
-    pub tokens: u32,
-    /// Duration.
-    pub ns: u64,
-}
-
-/// Why an arm could not be measured to the end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Failure {
-    /// What it was doing: `launch`, `load`, `warm-up`, `latency`, `throughput`.
-    pub phase: String,
-    /// What happened.
-    pub message: String,
-    /// The last lines of the worker's standard error.
-    pub stderr: String,
-}
-
-/// The machine and its state.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Environment {
-    /// Operating system and version.
-    pub os: String,
-    /// Instruction set, such as `x86_64`.
-    pub arch: String,
-    /// CPU as it names itself.
-    pub cpu: String,
-    /// Logical cores this process may use.
-    pub cores: u32,
-    /// Installed memory in bytes.
-    pub memory_bytes: u64,
-    /// Whether the machine is virtual, where that can be told.
-    pub virtualised: Option<bool>,
-    /// Matrix library of each backend, such as `candle: openblas 0.3.21`.
-    pub libraries: Vec<String>,
-    /// One-minute load average before the run.
-    pub load_before: Option<f64>,
-    /// One-minute load average after the run.
-    pub load_after: Option<f64>,
-    /// Power source or thermal state, where readable.
-    pub power: Option<String>,
 }

@@ -1,0 +1,130 @@
+//! From the lines of a journal to a record.
+
+use std::path::Path;
+
+use super::{Block, Event, JournalError, Line, Phase, read::read};
+use crate::record::{ArmRecord, Failure, RunRecord, Session};
+
+/// What a journal tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Folded {
+    /// The record so far; `interrupted` unless everything is measured.
+    pub record: RunRecord,
+    /// As in [`super::Header`].
+    pub run: serde_json::Value,
+    /// Bytes of the whole lines; what follows them was torn.
+    pub(super) bytes: u64,
+}
+
+/// Folds the journal in `folder`.
+pub fn fold(folder: &Path) -> Result<Folded, JournalError> {
+    let mut state = None;
+    let bytes = read(folder, |Line { unix_ns, event }| match (&mut state, event) {
+        (None, Event::Begun(header)) => {
+            state = Some(State::new(header.record, header.run, unix_ns));
+            Ok(())
+        }
+        (Some(state), event) => state.take(unix_ns, event),
+        (None, _) => Err("the run has not begun".to_owned()),
+    })?;
+    let path = || folder.join(super::JOURNAL);
+    let State { record, run, .. } = state.ok_or_else(|| JournalError::Headless { path: path() })?;
+    Ok(Folded { record, run, bytes })
+}
+
+struct State {
+    record: RunRecord,
+    run: serde_json::Value,
+    /// When the process that wrote the last line began, and what earlier ones took.
+    since: u64,
+    before: u64,
+}
+
+impl State {
+    fn new(mut record: RunRecord, run: serde_json::Value, since: u64) -> Self {
+        let examples = record.gold.len();
+        for arm in &mut record.arms {
+            arm.outputs = vec![0.0; examples * arm.output_width as usize];
+            arm.measured = vec![false; examples];
+        }
+        record.interrupted = true;
+        Self { record, run, since, before: 0 }
+    }
+
+    fn take(&mut self, unix_ns: u64, event: Event) -> Result<(), String> {
+        if matches!(event, Event::Resumed) {
+            self.before = self.record.wall_ns;
+            self.since = unix_ns;
+        }
+        self.record.wall_ns = self.before + unix_ns.saturating_sub(self.since);
+        match event {
+            Event::Begun(_) | Event::Resumed | Event::Phase(_) | Event::Interrupted => {}
+            Event::Session { arm, session } => self.arm(arm)?.sessions.push(session),
+            Event::Block(block) => add(self.arm(block.arm)?, block)?,
+            Event::Failed { arm, failure } => self.fail(arm, failure)?,
+            Event::Warning(text) => self.record.warnings.push(text),
+            Event::Finished { load_after } => self.finish(load_after),
+        }
+        Ok(())
+    }
+
+    fn arm(&mut self, arm: u32) -> Result<&mut ArmRecord, String> {
+        self.record.arms.get_mut(arm as usize).ok_or_else(|| format!("there is no arm {arm}"))
+    }
+
+    fn fail(&mut self, arm: u32, failure: Failure) -> Result<(), String> {
+        self.arm(arm)?.failure = Some(failure);
+        Ok(())
+    }
+
+    fn finish(&mut self, load_after: Option<f64>) {
+        self.record.interrupted = false;
+        for session in self.record.arms.iter_mut().filter_map(|arm| arm.sessions.last_mut()) {
+            session.environment.load_after = load_after;
+        }
+    }
+}
+
+/// Takes a block into its arm. One that is there already was measured again: with what came after it, the earlier
+/// one goes.
+fn add(arm: &mut ArmRecord, block: Block) -> Result<(), String> {
+    check(arm, &block)?;
+    let calls = match block.phase {
+        Phase::Latency => &mut arm.latency,
+        Phase::Throughput => &mut arm.throughput,
+    };
+    while calls.last().is_some_and(|call| call.block >= block.block) {
+        calls.pop();
+    }
+    calls.extend(block.calls());
+    let width = arm.output_width as usize;
+    for (example, outputs) in block.scored.iter().zip(block.outputs.chunks_exact(width.max(1))) {
+        let example = *example as usize;
+        arm.outputs[example * width..(example + 1) * width].copy_from_slice(outputs);
+        arm.measured[example] = true;
+    }
+    let memory = arm.sessions.get_mut(block.session as usize).map(|Session { memory, .. }| memory);
+    if let Some((memory, reading)) = memory.zip(block.memory) {
+        memory.samples.push(reading.current);
+        memory.peak = memory.peak.max(reading.peak);
+        memory.backend_peak = memory.backend_peak.max(reading.backend_peak);
+    }
+    Ok(())
+}
+
+fn check(arm: &ArmRecord, block: &Block) -> Result<(), String> {
+    let calls = block.item.len();
+    if [block.examples.len(), block.tokens.len(), block.ns.len()].iter().any(|length| *length != calls) {
+        return Err("the lists of a block are not of one length".to_owned());
+    }
+    if block.session as usize >= arm.sessions.len() {
+        return Err(format!("arm `{}` has no session {}", arm.name, block.session));
+    }
+    if block.outputs.len() != block.scored.len() * arm.output_width as usize {
+        return Err(format!("{} outputs for {} examples", block.outputs.len(), block.scored.len()));
+    }
+    match block.scored.iter().find(|example| **example as usize >= arm.measured.len()) {
+        Some(example) => Err(format!("there is no example {example}")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,112 @@
+//! One arm of a record.
+
+use serde::{Deserialize, Serialize};
+
+use super::session::Session;
+
+/// The part an arm plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// What the others are compared with.
+    Baseline,
+    /// What is judged.
+    Candidate,
+    /// Measured beside them (the unquantized candidate backend), not judged.
+    Reference,
+}
+
+/// One arm, as measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmRecord {
+    /// Name as given to `--arms`, such as `candle` or `mlx-q8`.
+    pub name: String,
+    /// Its part.
+    pub role: Role,
+    /// `candle`, `mlx` or `mock`.
+    pub backend: String,
+    /// Quantization of the weights; `None` for an unquantized arm.
+    pub quantization: Option<Quantization>,
+    /// Folder the weights were read from.
+    pub weights: String,
+    /// Size on disk of the files needed to run it.
+    pub size_bytes: u64,
+    /// The size computed from the recipe, for converted artefacts.
+    pub expected_size_bytes: Option<u64>,
+    /// SHA-256 of the conversion recipe, for converted artefacts.
+    pub recipe_sha256: Option<String>,
+    /// Its processes, in order; the first counts as the arm's own where only one can.
+    pub sessions: Vec<Session>,
+    /// Latency phase: one query a call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub latency: Vec<Call>,
+    /// Throughput phase: whole batches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub throughput: Vec<Call>,
+    /// Outputs of the throughput phase in dataset order, `output_width` numbers per example, never NaN;
+    /// zeros where `measured` says that the example was not reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<f32>,
+    /// Numbers per example in `outputs`: classes, candidate labels, or 1 for similarity.
+    pub output_width: u32,
+    /// Whether example `i` was measured. All true unless the arm failed or the run was stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measured: Vec<bool>,
+    /// Why the arm could not be measured to the end.
+    pub failure: Option<Failure>,
+}
+
+impl ArmRecord {
+    /// Device as the backend names it; empty where it never said.
+    pub fn device(&self) -> &str {
+        self.sessions.first().map_or("", |session| &session.device)
+    }
+
+    /// How the weights were computed with; empty where the backend never said.
+    pub fn execution(&self) -> &str {
+        self.sessions.first().map_or("", |session| &session.execution)
+    }
+}
+
+/// Affine group quantization of the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quantization {
+    /// Bits per weight.
+    pub bits: u32,
+    /// Weights per scale and bias.
+    pub group_size: u32,
+}
+
+/// One timed call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// Block of the interleaving schedule. The same number in two arms is the same work,
+    /// done one after the other: a pair.
+    pub block: u32,
+    /// Latency phase: the example. Throughput phase: the batch.
+    pub item: u32,
+    /// Examples in the call.
+    pub examples: u32,
+    /// Real tokens in the call.
+    pub tokens: u32,
+    /// Duration.
+    pub ns: u64,
+    /// The arm's session, counted from 0.
+    #[serde(default)]
+    pub session: u32,
+}
+
+/// Why an arm could not be measured to the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// What it was doing: `launch`, `load`, `warm-up`, `latency`, `throughput`.
+    pub phase: String,
+    /// What happened.
+    pub message: String,
+    /// The last lines of the worker's standard error.
+    pub stderr: String,
+}
