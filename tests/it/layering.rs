@@ -384,9 +384,7 @@ fn judging_needs_no_framework() {
         }
     }
     assert!(all.contains("serde_json") && all.len() > 20, "{all:?}");
-    for name in
-        ["candle-core", "mlx-rs", "polars", "tokenizers", "gatecheck-model", "gatecheck-backend"]
-    {
+    for name in ["candle-core", "mlx-rs", "polars", "tokenizers", "gatecheck-model", "gatecheck-backend"] {
         assert!(!all.contains(name), "gatecheck-judge needs `{name}`");
     }
 }
