@@ -25,6 +25,8 @@ pub(super) fn object(path: &Path, number: usize, line: &str) -> Result<Map<Strin
     if !line.trim_start().starts_with('{') {
         return Err(malformed("not a JSON object".into()));
     }
+    // The end of the line is no part of it: an error there would be one of line 2.
+    let line = line.trim_end_matches(['\n', '\r']);
     serde_json::from_str(line).map_err(|error| malformed(without_position(&error.to_string())))
 }
 
