@@ -166,7 +166,7 @@ fn ctrl_c_leaves_later_datasets_alone() {
     assert!(
         output
             .stderr
-            .ends_with("stopped by the user; what was measured is in out/rows\nnot measured: more\n")
+            .ends_with("what was measured is in out/rows, and `gatecheck run --resume out/rows` goes on with it\nnot measured: more\n")
     );
     assert_eq!(place.files("out"), ["rows"]);
     assert_eq!(place.json("out/rows/report.json")["exit_code"], output.code);
