@@ -121,7 +121,7 @@ fn what_changed_meanwhile_is_named() {
         let output = place.gatecheck("run --resume out");
         assert_eq!(output.code, 2, "{}", output.stderr);
         let out = place.path("out").canonicalize().unwrap().display().to_string();
-        assert!(output.stderr.replace(&out, "out").starts_with(&expected), "{}", output.stderr);
+        assert!(output.stderr.replace(&out, "out").contains(&expected), "{}", output.stderr);
     };
     let rows = place.read("rows.jsonl");
     place.write("rows.jsonl", &rows.replacen("entailment", "neutral", 1));

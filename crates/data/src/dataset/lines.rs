@@ -133,7 +133,7 @@ mod tests {
         };
         assert_eq!(check(" {\"a\": 1}"), Ok(1));
         let message = check("{\"a\": 1,}").unwrap_err();
-        assert_eq!(message, "line 3 of `d.jsonl` is malformed: key must be a string at column 9");
+        assert_eq!(message, "line 3 of `d.jsonl` is malformed: trailing comma at column 9");
         assert_eq!(check("[1]").unwrap_err(), "line 3 of `d.jsonl` is malformed: not a JSON object");
         assert!(check("{} {}").unwrap_err().contains("trailing characters"));
     }
