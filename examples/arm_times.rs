@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::{Device, Module, Tensor};
 use candle_nn::{Linear, VarBuilder, linear};
 use candle_transformers::models::bert::{BertModel, Config, DTYPE};
-use gatecheck_backend::{Backend, LoadOptions};
+use gatecheck_backend::{Encode, LoadOptions};
 use gatecheck_candle::CandleBackend;
 use gatecheck_mlx::MlxBackend;
 use gatecheck_model::batch::{Batch, Encoded};
@@ -54,7 +54,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn ours(mut backend: impl Backend + 'static) -> Run {
+fn ours(mut backend: impl Encode + 'static) -> Run {
     Box::new(move |rows| {
         let rows = rows.ids.iter().zip(&rows.types).map(|(ids, types)| Encoded {
             ids: ids.clone(),

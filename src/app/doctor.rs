@@ -77,7 +77,7 @@ impl Trial {
         let Response::Loaded(loaded) = worker.call(&Request::Load(spec))? else { return Err(unexpected()) };
         let (mut outputs, mut fastest) = (Vec::new(), u64::MAX);
         for _ in 0..20 {
-            let request = Request::Encode { phase: "warm-up".to_owned(), batch: self.batch.clone() };
+            let request = Request::Encode { batch: self.batch.clone() };
             let Response::Encoded { ns, values, .. } = worker.call(&request)? else {
                 return Err(unexpected());
             };

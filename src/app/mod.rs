@@ -26,3 +26,4 @@ pub mod runner;
 pub mod settings;
 pub mod source;
 pub mod unknown;
+pub mod version;

@@ -16,6 +16,7 @@ use super::{
     event::{Event, Observer},
     settings::Artefacts,
     source::{DatasetPlace, DatasetReference, ModelPlace, ModelReference, ModelSource},
+    version::VERSION,
 };
 
 /// Why something a run needs is not there.
@@ -184,7 +185,7 @@ pub fn converted(
     force: bool,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, PrepareError> {
-    let mut request = Request::new(&model.folder, &model.name, &artefacts.folder, recipe.clone());
+    let mut request = Request::new(&model.folder, &model.name, &artefacts.folder, recipe.clone(), VERSION);
     request.source_name = model.source.clone();
     request.revision = model.revision.clone();
     request.force = force;

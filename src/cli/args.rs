@@ -7,9 +7,11 @@ use gatecheck_judge::record::SpeedOn;
 
 use crate::app::defaults;
 
+use crate::app::version::VERSION;
+
 /// May this converted model ship in place of the original?
 #[derive(Debug, Parser)]
-#[command(name = "gatecheck", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "gatecheck", version = VERSION, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -5,15 +5,20 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use gatecheck_backend::{Backend, BackendError, LoadOptions};
+use gatecheck_backend::{Arm, BackendError, Diagnose, Encode, LoadOptions};
 use gatecheck_candle::CandleBackend;
 #[cfg(feature = "mlx")]
 use gatecheck_mlx::{Execution, MlxBackend};
 
 static TURN: Mutex<()> = Mutex::new(());
 
+/// What every arm of today can do.
+pub(crate) trait Encoder: Arm + Encode + Diagnose {}
+
+impl<A: Arm + Encode + Diagnose> Encoder for A {}
+
 /// An arm, or why it cannot be loaded.
-pub(crate) type Loaded = Result<Box<dyn Backend>, BackendError>;
+pub(crate) type Loaded = Result<Box<dyn Encoder>, BackendError>;
 
 /// The right to run models. MLX is not thread-safe, and OpenBLAS has one number of threads for the
 /// whole process, which each arm sets; in production every arm has a process of its own.
@@ -53,8 +58,8 @@ impl Turn {
 
     /// Every arm of this build, by name.
     pub(crate) fn all(&self, folder: &Path) -> Vec<(&'static str, Loaded)> {
-        fn boxed<B: Backend + 'static>(arm: Result<B, BackendError>) -> Loaded {
-            arm.map(|arm| Box::new(arm) as Box<dyn Backend>)
+        fn boxed<A: Encoder + 'static>(arm: Result<A, BackendError>) -> Loaded {
+            arm.map(|arm| Box::new(arm) as Box<dyn Encoder>)
         }
         let baseline = [("candle", boxed(self.candle(folder, 1)))];
         #[cfg(feature = "mlx")]

@@ -69,7 +69,7 @@ fn a_silent_worker_is_given_up() {
 #[test]
 fn an_error_is_told_in_the_worker_s_words() {
     for phase in PHASES {
-        assert_eq!(message(phase, "error", ""), format!("MLX failed: the script fails in {phase}"));
+        assert_eq!(message(phase, "error", ""), format!("mock failed: the script fails in {phase}"));
     }
 }
 

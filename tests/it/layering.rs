@@ -22,8 +22,9 @@ const LAYERS: &[(&str, &[Row])] = &[
         &[
             ("stats", &[]),
             ("histogram", &[]),
+            ("engine", &[]),
             ("task", &[]),
-            ("record", &["task"]),
+            ("record", &["engine", "task"]),
             ("journal", &["record"]),
             ("fixture", &["record", "task"]),
             ("metrics", &["stats"]),
@@ -37,7 +38,8 @@ const LAYERS: &[(&str, &[Row])] = &[
     (
         "src/app",
         &[
-            ("backends", &[]),
+            ("version", &[]),
+            ("backends", &["version"]),
             ("config", &[]),
             ("defaults", &[]),
             ("event", &[]),
@@ -48,9 +50,9 @@ const LAYERS: &[(&str, &[Row])] = &[
             ("source", &["settings"]),
             ("cell", &["inputs"]),
             ("resolve", &["config", "settings", "source", "unknown"]),
-            ("prepare", &["event", "settings", "source"]),
+            ("prepare", &["event", "settings", "source", "version"]),
             ("plan", &["arms", "cell", "defaults", "inputs", "settings", "source"]),
-            ("runner", &["cell", "event"]),
+            ("runner", &["backends", "cell", "event", "version"]),
             ("measure", &[]),
             ("record", &["cell", "event", "runner"]),
             ("judge", &["record"]),

@@ -7,6 +7,7 @@ mod bad_model;
 mod cli;
 mod completeness;
 mod convert_cli;
+mod evidence;
 mod failures;
 mod golden;
 #[cfg(feature = "mlx")]
@@ -26,6 +27,7 @@ mod refusals;
 mod report_cli;
 mod resume;
 mod run;
+mod seams;
 mod second_reference;
 mod text_to_logits;
 mod tiny_model;

@@ -1,6 +1,6 @@
 //! On several threads MLX gets a batch in parts, each padded by itself and on a stream of its own.
 
-use gatecheck_backend::Backend;
+use gatecheck_backend::Encode;
 use gatecheck_model::batch::Batch;
 
 use crate::{

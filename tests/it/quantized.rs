@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gatecheck_backend::{Backend, Trace};
+use gatecheck_backend::{Diagnose, Encode, Model, Trace};
 use gatecheck_mlx::{Execution, MlxBackend};
 use gatecheck_model::{
     architecture::ALL,
@@ -42,7 +42,7 @@ fn blocks() -> impl Iterator<Item = Golden> {
 }
 
 fn converted(golden: &Golden, folder: &Path, recipe: Recipe) -> std::path::PathBuf {
-    convert(&Request::new(&golden.folder, "tiny", folder, recipe), &mut |_| {}).unwrap().folder
+    convert(&Request::new(&golden.folder, "tiny", folder, recipe, "1.2.3"), &mut |_| {}).unwrap().folder
 }
 
 fn eight_bits() -> Recipe {

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
-use gatecheck_backend::Backend;
+use gatecheck_backend::Diagnose;
 
 use crate::{
     arms::Turn,

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatecheck_backend::Backend;
+use gatecheck_backend::Encode;
 use gatecheck_model::{
     batch::{Batch, Encoded},
     config::ModelConfig,
@@ -128,7 +128,7 @@ fn types_that_should_not_be_fed_are_seen() {
         let backend = turn.candle(folder, 1);
         if rows.iter().zip(&case.rows).any(|(row, expected)| row.type_ids != expected.type_ids) {
             assert!(!case.fed, "{label}");
-            let found = Backend::encode(&mut backend.unwrap(), &Batch::new(&rows)).unwrap();
+            let found = backend.unwrap().encode(&Batch::new(&rows)).unwrap();
             let difference = largest_difference(&case.outputs.concat(), &found.concat());
             println!("{label}: off by {difference:.1}");
             assert!(difference > 0.1, "{label}: {difference}");

@@ -11,7 +11,7 @@ use crate::{
     linear::contiguous,
     packed::Shared,
     tile::{Kernel, Tile},
-    work::note_attention,
+    work::Recorder,
 };
 
 /// `softmax(scale·Q·Kᵀ)·V` on projections `[tokens, …]`. As an operation on one tensor it takes queries, keys
@@ -24,6 +24,7 @@ pub(crate) struct Attention<'a> {
     pub(crate) scale: f32,
     /// What is done to the scores before the softmax.
     pub(crate) change: Option<&'a dyn Change>,
+    pub(crate) recorder: &'a Recorder,
 }
 
 /// Changes the scores of a few queries of one head before the softmax, such as by a bias.
@@ -111,7 +112,11 @@ impl Attention<'_> {
     fn run(&self, parts: [Part<'_>; 3], hidden: usize) -> (CpuStorage, Shape) {
         let tokens = parts[0].values.len() / parts[0].stride;
         let products = 2 + self.change.map_or(0, Change::products);
-        note_attention(self.rows.iter().flat_map(|row| self.keys_of(row.len())), hidden, products);
+        self.recorder.attention(
+            || self.rows.iter().flat_map(|row| self.keys_of(row.len())).sum(),
+            hidden,
+            products,
+        );
         let mut output = Vec::with_capacity(tokens * hidden);
         let shared = Shared::new(&mut output.spare_capacity_mut()[..tokens * hidden], hidden);
         let (kernel, heads) = (Kernel::of_this_cpu(), self.heads);

@@ -15,16 +15,23 @@ use crate::{
     post_norm::{self, attend, feed_forward},
     scores::Causal,
     trace_stage,
+    work::Recorder,
 };
 
 /// Token states of the decoder's last layer.
-pub(crate) fn forward(bart: &Bart<Candle>, batch: &Batch, mut trace: Option<&mut Trace>) -> Result<Tensor> {
-    let encoded = post_norm::forward(&bart.encoder, batch, trace.as_deref_mut())?;
+pub(crate) fn forward(
+    bart: &Bart<Candle>,
+    batch: &Batch,
+    recorder: &Recorder,
+    mut trace: Option<&mut Trace>,
+) -> Result<Tensor> {
+    let encoded = post_norm::forward(&bart.encoder, batch, recorder, trace.as_deref_mut())?;
     let rows: Vec<_> = batch.ranges().collect();
     let ids = shifted(bart.start, rows.iter().map(|row| &batch.ids[row.clone()]));
     let mut x = embeddings::forward(&bart.embeddings, &Batch { ids, ..batch.clone() })?;
     trace_stage(&mut trace, "decoder.embeddings", &x)?;
-    let causal = Attention { rows: &rows, heads: bart.heads, scale: bart.scale, change: Some(&Causal) };
+    let causal =
+        Attention { rows: &rows, heads: bart.heads, scale: bart.scale, change: Some(&Causal), recorder };
     let cross = Attention { change: None, ..causal };
     for (index, (layer, others)) in bart.layers.iter().enumerate() {
         x = attend(layer, &x, &causal)?;

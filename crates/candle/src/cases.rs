@@ -1,5 +1,7 @@
 //! The operations of one encoder layer on made-up numbers, for the benchmark `operations`.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Result, Tensor};
 use gatecheck_model::{activation::Activation, load::attention_scale};
 
@@ -7,6 +9,7 @@ use crate::{
     attention::Attention,
     elementwise::{NormRow, activate, add_norm, softmax},
     linear::{Linear, Norm},
+    work::Recorder,
 };
 
 /// Sizes of a case.
@@ -31,7 +34,7 @@ fn numbers(count: usize) -> Vec<f32> {
 
 fn linear(outputs: usize, inputs: usize) -> Result<Linear> {
     let small = numbers(outputs * inputs).iter().map(|value| value / inputs as f32).collect();
-    Linear::new(small, numbers(outputs), inputs)
+    Linear::new(small, numbers(outputs), inputs, &Arc::default())
 }
 
 /// All cases of a size.
@@ -50,6 +53,8 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
     let ones = vec![1.0; hidden];
     let (up_alone, x_alone, rows_alone) = (up.clone(), x.clone(), ranges.clone());
     let scale = attention_scale(hidden, heads);
+    // Nobody listens.
+    let (alone, recorder) = (Recorder::default(), Recorder::default());
     // The results are dropped: only their making is timed, and making them cannot fail on these shapes.
     Ok(vec![
         ("gelu, one thread", Box::new(move || activate(&mut gelu, Activation::Gelu))),
@@ -65,7 +70,13 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
         (
             "attention",
             Box::new(move || {
-                drop(packed.apply_op1_no_bwd(&Attention { rows: &rows_alone, heads, scale, change: None }))
+                drop(packed.apply_op1_no_bwd(&Attention {
+                    rows: &rows_alone,
+                    heads,
+                    scale,
+                    change: None,
+                    recorder: &alone,
+                }))
             }),
         ),
         (
@@ -77,6 +88,7 @@ pub fn cases(sizes: Sizes) -> Result<Vec<Case>> {
                         heads,
                         scale,
                         change: None,
+                        recorder: &recorder,
                     })?;
                     let y = out.add_norm(&context, Some(&x), Some(&norm))?;
                     down.add_norm(&up.activate(&y, Activation::Gelu)?, Some(&y), Some(&norm))

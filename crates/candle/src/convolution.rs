@@ -1,11 +1,14 @@
 //! A convolution over the tokens of each row, as a product with what each token sees side by side.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use candle_core::{Device, Result, Tensor};
 use gatecheck_model::{activation::Activation, blueprint::deberta_v2};
 
-use crate::linear::{Linear, with_slices};
+use crate::{
+    linear::{Linear, with_slices},
+    work::Recorder,
+};
 
 /// A convolution with bias.
 pub(crate) struct Convolution {
@@ -16,7 +19,12 @@ pub(crate) struct Convolution {
 
 impl Convolution {
     /// Takes a weight `[hidden, hidden / groups, width]` as PyTorch stores it.
-    pub(crate) fn new(stored: &[f32], bias: Vec<f32>, shape: &deberta_v2::Convolution) -> Result<Self> {
+    pub(crate) fn new(
+        stored: &[f32],
+        bias: Vec<f32>,
+        shape: &deberta_v2::Convolution,
+        recorder: &Arc<Recorder>,
+    ) -> Result<Self> {
         let (hidden, width) = (bias.len(), shape.width);
         let (inputs, outputs) = (hidden / shape.groups, hidden / shape.groups);
         // Zeros where an output does not see an input.
@@ -26,7 +34,7 @@ impl Convolution {
             let input = output / outputs * inputs + input;
             weight[(output * width + offset) * hidden + input] = *value;
         }
-        Ok(Self { linear: Linear::new(weight, bias, width * hidden)?, width })
+        Ok(Self { linear: Linear::new(weight, bias, width * hidden, recorder)?, width })
     }
 
     /// `activation(convolution of x)` for `x` of `[tokens, hidden]`, with zeros around each row.

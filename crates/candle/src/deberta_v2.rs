@@ -14,12 +14,14 @@ use crate::{
     parts::Candle,
     post_norm::{attend, feed_forward},
     trace_stage,
+    work::Recorder,
 };
 
 /// Token states of the last layer.
 pub(crate) fn forward(
     encoder: &DebertaV2<Candle>,
     batch: &Batch,
+    recorder: &Recorder,
     mut trace: Option<&mut Trace>,
 ) -> Result<Tensor> {
     let (base, scale) = (&encoder.base, encoder.scale);
@@ -33,7 +35,7 @@ pub(crate) fn forward(
             Disentangled { keys: keys.as_ref(), queries: queries.as_ref(), places: rows }
         });
         let change = distances.as_ref().map(|distances| distances as &dyn Change);
-        let attention = Attention { rows: &rows, heads: base.heads, scale, change };
+        let attention = Attention { rows: &rows, heads: base.heads, scale, change, recorder };
         x = feed_forward(layer, &attend(layer, &x, &attention)?, base.activation)?;
         if let (0, Some(convolution)) = (index, &encoder.convolution) {
             let seen = convolution.product.forward(&rows, &first, convolution.activation)?;

@@ -4,6 +4,8 @@
 //! `gemm` crate otherwise. Threads are ours: every thread works on its own rows, so the library is
 //! told to use one.
 
+use gatecheck_backend::Software;
+
 /// A row-major matrix inside a slice: element `(r, c)` is at `r·stride + c`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
@@ -49,16 +51,16 @@ pub(crate) fn multiply(
     library::multiply(size, factor, left, right, form, output, stride);
 }
 
-/// The matrix library, with its version where it tells one.
-pub(crate) fn library_name() -> String {
-    library::name()
+/// The matrix library, and the name of its kernels.
+pub(crate) fn library() -> (Software, String) {
+    library::facts()
 }
 
 #[cfg(any(target_os = "macos", all(target_os = "linux", feature = "openblas")))]
 mod library {
     use std::ffi::{c_float, c_int};
 
-    use super::{Right, Size, View};
+    use super::{Right, Size, Software, View};
 
     #[cfg_attr(target_os = "macos", link(name = "Accelerate", kind = "framework"))]
     #[cfg_attr(target_os = "linux", link(name = "openblas"))]
@@ -84,6 +86,8 @@ mod library {
         fn openblas_set_num_threads(threads: c_int);
         #[cfg(target_os = "linux")]
         fn openblas_get_config() -> *const std::ffi::c_char;
+        #[cfg(target_os = "linux")]
+        fn openblas_get_corename() -> *const std::ffi::c_char;
     }
 
     const ROW_MAJOR: c_int = 101;
@@ -135,24 +139,27 @@ mod library {
     }
 
     #[cfg(target_os = "linux")]
-    pub(crate) fn name() -> String {
-        #[expect(unsafe_code, reason = "OpenBLAS returns a static C string")]
-        let text = unsafe { std::ffi::CStr::from_ptr(openblas_get_config()) };
-        text.to_string_lossy().split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+    pub(crate) fn facts() -> (Software, String) {
+        #[expect(unsafe_code, reason = "OpenBLAS returns static C strings")]
+        let [config, core] = unsafe { [openblas_get_config(), openblas_get_corename()] }
+            .map(|text| unsafe { std::ffi::CStr::from_ptr(text) }.to_string_lossy());
+        // `OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH …`
+        let version = config.split_whitespace().nth(1).unwrap_or_default();
+        (Software::telling("OpenBLAS", version), format!("OpenBLAS, {core}"))
     }
 
     #[cfg(target_os = "macos")]
     pub(crate) fn one_thread() {}
 
     #[cfg(target_os = "macos")]
-    pub(crate) fn name() -> String {
-        "Accelerate".to_owned()
+    pub(crate) fn facts() -> (Software, String) {
+        (Software::named("Accelerate"), "Accelerate".to_owned())
     }
 }
 
 #[cfg(not(any(target_os = "macos", all(target_os = "linux", feature = "openblas"))))]
 mod library {
-    use super::{Right, Size, View};
+    use super::{Right, Size, Software, View};
 
     #[expect(clippy::cast_possible_wrap, reason = "strides are far below 2^63")]
     pub(crate) fn multiply(
@@ -195,8 +202,8 @@ mod library {
 
     pub(crate) fn one_thread() {}
 
-    pub(crate) fn name() -> String {
-        "gemm crate".to_owned()
+    pub(crate) fn facts() -> (Software, String) {
+        (Software::named("gemm"), "the gemm crate".to_owned())
     }
 }
 

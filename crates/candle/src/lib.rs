@@ -14,6 +14,8 @@ mod disentangled;
 mod elementwise;
 mod embeddings;
 mod error;
+mod facts;
+mod floor;
 mod gemm;
 mod head;
 mod linear;
@@ -29,8 +31,12 @@ mod simd;
 mod tile;
 mod work;
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
-use gatecheck_backend::{Backend, BackendError, Facts, Floor, LoadOptions, Trace, check, required_head};
+use gatecheck_backend::{
+    Arm, BackendError, Diagnose, Encode, Facts, Floor, LoadOptions, Model, Trace, check, required_head,
+};
 use gatecheck_model::{
     batch::Batch,
     blueprint::Limits,
@@ -39,16 +45,21 @@ use gatecheck_model::{
     load::{Graph, LoadedModel},
 };
 
-use self::{error::Failure, parts::Candle, work::Work};
+use self::{error::Failure, parts::Candle, work::Recorder};
 
 /// Token states `[real tokens, hidden]` of the last layer.
-fn states(graph: &Graph<Candle>, batch: &Batch, trace: Option<&mut Trace>) -> candle_core::Result<Tensor> {
+fn states(
+    graph: &Graph<Candle>,
+    batch: &Batch,
+    recorder: &Recorder,
+    trace: Option<&mut Trace>,
+) -> candle_core::Result<Tensor> {
     match graph {
-        Graph::PostNorm(encoder) => post_norm::forward(encoder, batch, trace),
-        Graph::Bart(bart) => bart::forward(bart, batch, trace),
-        Graph::DebertaV2(encoder) => deberta_v2::forward(encoder, batch, trace),
-        Graph::MobileBert(encoder) => mobilebert::forward(encoder, batch, trace),
-        Graph::ModernBert(encoder) => modernbert::forward(encoder, batch, trace),
+        Graph::PostNorm(encoder) => post_norm::forward(encoder, batch, recorder, trace),
+        Graph::Bart(bart) => bart::forward(bart, batch, recorder, trace),
+        Graph::DebertaV2(encoder) => deberta_v2::forward(encoder, batch, recorder, trace),
+        Graph::MobileBert(encoder) => mobilebert::forward(encoder, batch, recorder, trace),
+        Graph::ModernBert(encoder) => modernbert::forward(encoder, batch, recorder, trace),
     }
 }
 
@@ -64,6 +75,7 @@ fn trace_stage(trace: &mut Option<&mut Trace>, stage: &str, x: &Tensor) -> candl
 pub struct CandleBackend {
     model: LoadedModel<Candle>,
     limits: Limits,
+    recorder: Arc<Recorder>,
     pool: rayon::ThreadPool,
 }
 
@@ -74,53 +86,64 @@ impl CandleBackend {
         let config = ModelConfig::open(&options.folder)?;
         let head = required_head(&config, options)?;
         let checkpoint = Checkpoint::open(&options.folder, &config)?;
-        let model = LoadedModel::load(&Candle, &checkpoint, &config, &head)?;
+        let parts = Candle::default();
+        let model = LoadedModel::load(&parts, &checkpoint, &config, &head)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads)
             .build()
             .map_err(|error| BackendError::Threads { threads: options.threads, reason: error.to_string() })?;
-        Ok(Self { model, limits: config.limits, pool })
+        Ok(Self { model, limits: config.limits, recorder: parts.recorder, pool })
     }
 
     fn run(&self, batch: &Batch, trace: Option<&mut Trace>) -> candle_core::Result<Vec<Vec<f32>>> {
-        let states = states(&self.model.graph, batch, trace)?;
+        let states = states(&self.model.graph, batch, &self.recorder, trace)?;
         head::forward(&self.model.head, &states, batch)
     }
 }
 
-impl Backend for CandleBackend {
-    fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
-        check(&self.limits, batch)?;
-        Ok(self.pool.install(|| self.run(batch, None)).map_err(Failure::from)?)
+impl Model for CandleBackend {
+    fn facts(&self) -> Facts {
+        facts::facts()
     }
 
     fn peak_memory(&self) -> Option<u64> {
         None
     }
+}
 
-    fn floor(&mut self, batch: &Batch) -> Result<Option<Floor>, BackendError> {
+impl Encode for CandleBackend {
+    fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
         check(&self.limits, batch)?;
-        let work =
-            Work::of(|| self.pool.install(|| self.run(batch, None)).map(drop)).map_err(Failure::from)?;
-        Ok(Some(self.pool.install(|| work.floor())))
+        Ok(self.pool.install(|| self.run(batch, None)).map_err(Failure::from)?)
     }
+}
 
-    fn highest_rate(&mut self) -> Option<f64> {
-        Some(self.pool.install(work::highest_rate))
-    }
-
-    fn facts(&self) -> Facts {
-        Facts {
-            device: "cpu".to_owned(),
-            execution: "float32".to_owned(),
-            library: format!("candle 0.11.1, {}", gemm::library_name()),
-        }
-    }
-
+impl Diagnose for CandleBackend {
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
         check(&self.limits, batch)?;
         let mut trace = Trace::default();
         trace.outputs = self.pool.install(|| self.run(batch, Some(&mut trace))).map_err(Failure::from)?;
         Ok(trace)
+    }
+
+    fn floor(&mut self, batch: &Batch) -> Result<Option<Floor>, BackendError> {
+        check(&self.limits, batch)?;
+        let pass = || self.pool.install(|| self.run(batch, None)).map(drop);
+        let work = self.recorder.listen(pass).map_err(Failure::from)?;
+        Ok(Some(self.pool.install(|| floor::floor(&work))))
+    }
+
+    fn highest_rate(&mut self) -> Option<f64> {
+        Some(self.pool.install(floor::highest_rate))
+    }
+}
+
+impl Arm for CandleBackend {
+    fn as_encode(&mut self) -> Option<&mut dyn Encode> {
+        Some(self)
+    }
+
+    fn as_diagnose(&mut self) -> Option<&mut dyn Diagnose> {
+        Some(self)
     }
 }

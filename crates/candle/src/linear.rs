@@ -1,5 +1,7 @@
 //! A linear layer with what follows it in one pass, as candle operations.
 
+use std::sync::Arc;
+
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Storage, Tensor};
 use gatecheck_model::activation::Activation;
 use rayon::prelude::*;
@@ -9,6 +11,7 @@ use crate::{
     packed::pack,
     product::{Finish, Rotation, Weights, product},
     tile::Kernel,
+    work::Recorder,
 };
 
 /// `y = x·Wᵀ + b`.
@@ -19,6 +22,8 @@ pub(crate) struct Linear {
     weight: Tensor,
     bias: Tensor,
     inputs: usize,
+    kernel: Kernel,
+    recorder: Arc<Recorder>,
 }
 
 /// Scale and shift of a norm.
@@ -58,15 +63,32 @@ struct LinearOp<'a> {
 
 impl Linear {
     /// Takes a weight `[outputs, inputs]` and a bias `[outputs]` as PyTorch stores them.
-    pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, inputs: usize) -> Result<Self> {
-        let (kernel, outputs) = (Kernel::of_this_cpu(), bias.len());
+    pub(crate) fn new(
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+        inputs: usize,
+        recorder: &Arc<Recorder>,
+    ) -> Result<Self> {
+        Self::with_kernel(Kernel::of_this_cpu(), weight, bias, inputs, recorder)
+    }
+
+    /// As [`Linear::new`], for a kernel that this CPU has.
+    fn with_kernel(
+        kernel: Kernel,
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+        inputs: usize,
+        recorder: &Arc<Recorder>,
+    ) -> Result<Self> {
+        let outputs = bias.len();
         let weight = if kernel.fast {
             let panels = pack(&weight, outputs, inputs, kernel.width);
             Tensor::from_vec(panels, (outputs.div_ceil(kernel.width), inputs, kernel.width), &Device::Cpu)?
         } else {
             Tensor::from_vec(weight, (outputs, inputs), &Device::Cpu)?
         };
-        Ok(Self { weight, bias: Tensor::from_vec(bias, outputs, &Device::Cpu)?, inputs })
+        let bias = Tensor::from_vec(bias, outputs, &Device::Cpu)?;
+        Ok(Self { weight, bias, inputs, kernel, recorder: Arc::clone(recorder) })
     }
 
     /// `x·Wᵀ + b` for `x` of `[tokens, inputs]`.
@@ -123,9 +145,10 @@ impl CustomOp1 for LinearOp<'_> {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let Linear { weight, bias, inputs } = self.linear;
+        let Linear { weight, bias, inputs, kernel, recorder } = self.linear;
         let x = contiguous(storage, layout)?;
         let outputs = bias.dim(0)?;
+        recorder.product([x.len() / inputs, *inputs, outputs]);
         let mut tensors = vec![weight, bias];
         if let Then::AddNorm(residual, norm) = self.then {
             tensors.extend(norm.iter().flat_map(|norm| [&norm.scale, &norm.shift]));
@@ -145,10 +168,13 @@ impl CustomOp1 for LinearOp<'_> {
                 },
                 Then::Rope(rotation) => Finish::Rope(rotation),
             };
-            let weights =
-                Weights { values: slices[0], packed: weight.rank() == 3, bias: slices[1], inputs: *inputs };
+            let weights = Weights { values: slices[0], kernel, bias: slices[1], inputs: *inputs };
             product(x, &weights, &finish)
         })?;
         Ok((CpuStorage::F32(y), Shape::from((x.len() / inputs, outputs))))
     }
 }
+
+#[cfg(test)]
+#[path = "linear_tests.rs"]
+mod tests;

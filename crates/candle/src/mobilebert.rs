@@ -8,16 +8,18 @@ use gatecheck_model::{
 };
 use rayon::prelude::*;
 
-use crate::{attention::Attention, dense, linear::with_slices, parts::Candle, trace_stage};
+use crate::{attention::Attention, dense, linear::with_slices, parts::Candle, trace_stage, work::Recorder};
 
 /// Token states of the last layer.
 pub(crate) fn forward(
     encoder: &MobileBert<Candle>,
     batch: &Batch,
+    recorder: &Recorder,
     mut trace: Option<&mut Trace>,
 ) -> Result<Tensor> {
     let rows: Vec<_> = batch.ranges().collect();
-    let attention = Attention { rows: &rows, heads: encoder.heads, scale: encoder.scale, change: None };
+    let attention =
+        Attention { rows: &rows, heads: encoder.heads, scale: encoder.scale, change: None, recorder };
     let mut x = embed(&encoder.embeddings, batch)?;
     trace_stage(&mut trace, "embeddings", &x)?;
     for (index, layer) in encoder.layers.iter().enumerate() {

@@ -16,12 +16,14 @@ use crate::{
     parts::Candle,
     product::Rotation,
     trace_stage,
+    work::Recorder,
 };
 
 /// Token states of the last layer, normed.
 pub(crate) fn forward(
     encoder: &ModernBert<Candle>,
     batch: &Batch,
+    recorder: &Recorder,
     mut trace: Option<&mut Trace>,
 ) -> Result<Tensor> {
     let rows: Vec<_> = batch.ranges().collect();
@@ -34,7 +36,8 @@ pub(crate) fn forward(
         let window = layer.window.map(|window| &encoder.windows[window]);
         let window = window.filter(|window| batch.longest() > window.reach + 1);
         let change = window.map(|window| window as &dyn Change);
-        let attention = Attention { rows: &rows, heads: encoder.heads, scale: encoder.scale, change };
+        let attention =
+            Attention { rows: &rows, heads: encoder.heads, scale: encoder.scale, change, recorder };
         let angles = &angles[layer.rope];
         let rotation = Rotation { angles, size: encoder.head_size, positions: &positions };
         x = layer_forward(layer, &x, &attention, &rotation, encoder.activation)?;

@@ -1,6 +1,6 @@
 //! From the numbers of a checkpoint to candle tensors of 32-bit floats.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use candle_core::{Device, Tensor};
 use gatecheck_model::{
@@ -20,10 +20,15 @@ use crate::{
     linear::{Linear, Norm},
     rope::Rope,
     scores::{ByDistance, Window},
+    work::Recorder,
 };
 
 /// The parts of this crate.
-pub(crate) struct Candle;
+#[derive(Default)]
+pub(crate) struct Candle {
+    /// For whatever does products.
+    pub(crate) recorder: Arc<Recorder>,
+}
 
 impl Parts for Candle {
     type Error = Failure;
@@ -49,7 +54,8 @@ impl Parts for Candle {
             let [rows, columns] = matrix.shape();
             (outputs, inputs) = (outputs + rows, columns);
         }
-        Ok(Linear::new(weight, bias.unwrap_or_else(|| vec![0.0; outputs]), inputs)?)
+        let bias = bias.unwrap_or_else(|| vec![0.0; outputs]);
+        Ok(Linear::new(weight, bias, inputs, &self.recorder)?)
     }
 
     fn norm(&self, scale: Vec<f32>, shift: Option<Vec<f32>>, epsilon: Option<f32>) -> Result<Norm, Failure> {
@@ -96,7 +102,7 @@ impl Parts for Candle {
         bias: Vec<f32>,
         shape: &deberta_v2::Convolution,
     ) -> Result<Convolution, Failure> {
-        Ok(Convolution::new(&weight, bias, shape)?)
+        Ok(Convolution::new(&weight, bias, shape, &self.recorder)?)
     }
 
     fn rope(&self, wavelengths: Vec<f32>) -> Rope {

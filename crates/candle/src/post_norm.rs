@@ -13,17 +13,19 @@ use crate::{
     embeddings,
     parts::Candle,
     trace_stage,
+    work::Recorder,
 };
 
 /// Token states of the last layer.
 pub(crate) fn forward(
     encoder: &PostNorm<Candle>,
     batch: &Batch,
+    recorder: &Recorder,
     mut trace: Option<&mut Trace>,
 ) -> Result<Tensor> {
     let rows: Vec<_> = batch.ranges().collect();
     let change = encoder.relative.as_ref().map(|bias| bias as &dyn Change);
-    let attention = Attention { rows: &rows, heads: encoder.heads, scale: encoder.scale, change };
+    let attention = Attention { rows: &rows, heads: encoder.heads, scale: encoder.scale, change, recorder };
     let mut x = embeddings::forward(&encoder.embeddings, batch)?;
     trace_stage(&mut trace, "embeddings", &x)?;
     for (index, weights) in encoder.layers.iter().enumerate() {

@@ -10,14 +10,13 @@ use crate::{
     gemm::{Right, Size, View, multiply},
     packed::{Block, Shared},
     tile::Kernel,
-    work::note_product,
 };
 
 /// One weight matrix with its bias.
 pub(crate) struct Weights<'a> {
+    /// In panels for the kernel if that is a fast one, as [`super::packed::pack`] puts them.
     pub(crate) values: &'a [f32],
-    /// Whether the values lie in panels, as [`super::packed::pack`] puts them.
-    pub(crate) packed: bool,
+    pub(crate) kernel: &'a Kernel,
     pub(crate) bias: &'a [f32],
     pub(crate) inputs: usize,
 }
@@ -70,17 +69,15 @@ impl Finish<'_> {
 /// `finish(x·Wᵀ + b)` on all threads.
 pub(crate) fn product(x: &[f32], weights: &Weights<'_>, finish: &Finish<'_>) -> Vec<f32> {
     let columns = weights.bias.len();
-    note_product(x.len() / weights.inputs, weights.inputs, columns);
     let length = x.len() / weights.inputs * columns;
-    if !weights.packed {
+    if !weights.kernel.fast {
         let mut y = vec![0.0; length];
         by_library(x, weights, finish, &mut y);
         return y;
     }
-    let kernel = Kernel::of_this_cpu();
     let mut y = Vec::with_capacity(length);
     let shared = Shared::new(&mut y.spare_capacity_mut()[..length], columns);
-    let whole_rows = Plan { kernel: &kernel, x, weights, finish }.run(&shared);
+    let whole_rows = Plan { kernel: weights.kernel, x, weights, finish }.run(&shared);
     #[expect(unsafe_code, reason = "the tasks have written every element")]
     unsafe {
         y.set_len(length);

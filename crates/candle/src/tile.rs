@@ -4,6 +4,9 @@
 //! loop does one load and one fused multiply-add per vector of results. One body is compiled for each
 //! instruction set; the sizes of a tile are those that fill its registers.
 
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{self, Level};
+
 /// Where a tile lies. Strides are in elements, from one row to the next.
 ///
 /// Reads `rows × inner` elements of `left`, `inner × width` of `right` (`width` is [`Kernel::width`])
@@ -26,6 +29,8 @@ pub(crate) struct Tile {
 /// The kernel of one instruction set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kernel {
+    /// Its instruction set.
+    pub(crate) name: &'static str,
     /// Most rows of a tile.
     pub(crate) rows: usize,
     /// Columns of a tile.
@@ -51,36 +56,51 @@ impl Kernel {
     /// The best kernel for the CPU that this runs on.
     pub(crate) fn of_this_cpu() -> Self {
         #[cfg(target_arch = "x86_64")]
-        {
-            use super::simd::{Level, level};
-            match level() {
-                Level::Avx512 => {
-                    return Self { rows: avx512::ROWS, width: avx512::WIDTH, fast: true, run: avx512::run };
-                }
-                Level::Avx2 => {
-                    return Self { rows: avx2::ROWS, width: avx2::WIDTH, fast: true, run: avx2::run };
-                }
-                Level::Baseline => {}
-            }
+        match simd::level() {
+            Level::Avx512 => Self::avx512(),
+            Level::Avx2 => Self::avx2(),
+            Level::Baseline => Self::portable(),
         }
-        Self { rows: portable::ROWS, width: portable::WIDTH, fast: false, run: portable::run }
+        #[cfg(not(target_arch = "x86_64"))]
+        Self::portable()
     }
 
+    /// Whatever the compiler makes of plain loops for any CPU of the architecture.
+    fn portable() -> Self {
+        let name = if cfg!(target_arch = "aarch64") { "NEON" } else { "portable" };
+        Self { name, rows: portable::ROWS, width: portable::WIDTH, fast: false, run: portable::run }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn avx2() -> Self {
+        Self { name: "AVX2", rows: avx2::ROWS, width: avx2::WIDTH, fast: true, run: avx2::run }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn avx512() -> Self {
+        Self { name: "AVX-512", rows: avx512::ROWS, width: avx512::WIDTH, fast: true, run: avx512::run }
+    }
+
+    /// Those that run on this CPU.
     #[cfg(test)]
     pub(crate) fn all() -> Vec<Self> {
-        let portable = Self { rows: portable::ROWS, width: portable::WIDTH, fast: false, run: portable::run };
-        let mut kernels = vec![portable];
+        let mut kernels = vec![Self::portable()];
         #[cfg(target_arch = "x86_64")]
         {
-            use super::simd::{Level, level};
-            if level() != Level::Baseline {
-                kernels.push(Self { rows: avx2::ROWS, width: avx2::WIDTH, fast: true, run: avx2::run });
+            if simd::level() != Level::Baseline {
+                kernels.push(Self::avx2());
             }
-            if level() == Level::Avx512 {
-                kernels.push(Self { rows: avx512::ROWS, width: avx512::WIDTH, fast: true, run: avx512::run });
+            if simd::level() == Level::Avx512 {
+                kernels.push(Self::avx512());
             }
         }
         kernels
+    }
+
+    /// This one with another body.
+    #[cfg(test)]
+    pub(crate) fn running(self, run: unsafe fn(Tile)) -> Self {
+        Self { run, ..self }
     }
 }
 

@@ -1,100 +1,67 @@
-//! What the matrix products of a forward pass would take alone: the least that the baseline could need.
+//! Which matrix products a forward pass does.
 
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
-use gatecheck_backend::Floor;
-
-use crate::{
-    packed::pack,
-    product::{Finish, Weights, product},
-    tile::Kernel,
-};
+/// Rows, inputs and outputs of a product with weights.
+pub(crate) type Shape = [usize; 3];
 
 /// Matrix products of one forward pass.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
-    /// Rows, inputs and outputs of each product with weights.
-    products: Vec<[usize; 3]>,
+    /// The products with weights.
+    pub(crate) products: Vec<Shape>,
     /// Floating-point operations of the products inside attention.
     attention: u64,
 }
 
-static LOGGING: AtomicBool = AtomicBool::new(false);
-static LOG: Mutex<Work> = Mutex::new(Work { products: Vec::new(), attention: 0 });
-
-/// Notes a product with weights, while somebody listens.
-pub(crate) fn note_product(rows: usize, inputs: usize, outputs: usize) {
-    if LOGGING.load(Ordering::Relaxed) {
-        LOG.lock().unwrap_or_else(PoisonError::into_inner).products.push([rows, inputs, outputs]);
-    }
-}
-
-/// Notes so many products of an attention, where each query looks at so many keys.
-pub(crate) fn note_attention(keys: impl Iterator<Item = usize>, hidden: usize, products: u64) {
-    if LOGGING.load(Ordering::Relaxed) {
-        let pairs = keys.sum::<usize>() as u64;
-        LOG.lock().unwrap_or_else(PoisonError::into_inner).attention += 2 * products * pairs * hidden as u64;
-    }
-}
-
 impl Work {
-    /// The products that `pass` does. One backend per process listens.
-    pub(crate) fn of<E>(pass: impl FnOnce() -> Result<(), E>) -> Result<Self, E> {
-        LOGGING.store(true, Ordering::Relaxed);
-        let done = pass();
-        LOGGING.store(false, Ordering::Relaxed);
-        let work = std::mem::take(&mut *LOG.lock().unwrap_or_else(PoisonError::into_inner));
-        done.map(|()| work)
-    }
-
-    /// Floating-point operations; a multiplication and an addition count as two.
+    /// Floating-point operations.
     pub(crate) fn operations(&self) -> u64 {
-        self.products.iter().map(operations).sum::<u64>() + self.attention
-    }
-
-    /// Times the products with weights, each the best of three, and takes those of attention at their rate.
-    pub(crate) fn floor(&self) -> Floor {
-        let mut shapes = self.products.clone();
-        shapes.sort_unstable();
-        let (mut ns, mut done) = (0.0, 0);
-        for same in shapes.chunk_by(|left, right| left == right) {
-            ns += same.len() as f64 * best_ns(same[0]);
-            done += same.len() as u64 * operations(&same[0]);
-        }
-        let total = self.operations();
-        Floor { ns: (ns * total as f64 / done.max(1) as f64) as u64, operations: total }
+        self.products.iter().copied().map(operations).sum::<u64>() + self.attention
     }
 }
 
-/// Operations per second of a large product on the threads of the current pool.
-pub(crate) fn highest_rate() -> f64 {
-    const SHAPE: [usize; 3] = [4096, 1024, 1024];
-    operations(&SHAPE) as f64 / best_ns(SHAPE) * 1e9
-}
-
-fn operations([rows, inputs, outputs]: &[usize; 3]) -> u64 {
+/// Floating-point operations of a product; a multiplication and an addition count as two.
+pub(crate) fn operations([rows, inputs, outputs]: Shape) -> u64 {
     2 * (rows * inputs * outputs) as u64
 }
 
-/// The fastest of several runs of one product, in nanoseconds.
-fn best_ns([rows, inputs, outputs]: [usize; 3]) -> f64 {
-    let kernel = Kernel::of_this_cpu();
-    let numbers = |count: usize| (0..count).map(|index| (index % 7) as f32 - 3.0).collect::<Vec<_>>();
-    let (x, bias, plain) = (numbers(rows * inputs), vec![0.0; outputs], numbers(inputs * outputs));
-    let values = if kernel.fast { pack(&plain, outputs, inputs, kernel.width) } else { plain };
-    let weights = Weights { values: &values, packed: kernel.fast, bias: &bias, inputs };
-    let run = || {
-        let start = Instant::now();
-        std::hint::black_box(product(&x, &weights, &Finish::Nothing));
-        start.elapsed().as_nanos() as f64
-    };
-    (0..4).map(|_| run()).fold(f64::INFINITY, f64::min)
+/// What the parts of one model tell of their products while somebody listens. Otherwise they only look whether
+/// somebody does, once for each product.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    listening: AtomicBool,
+    work: Mutex<Work>,
+}
+
+impl Recorder {
+    /// A product with weights.
+    pub(crate) fn product(&self, shape: Shape) {
+        self.note(|work| work.products.push(shape));
+    }
+
+    /// So many products of an attention, where all queries together look at `keys` keys.
+    pub(crate) fn attention(&self, keys: impl FnOnce() -> usize, hidden: usize, products: u64) {
+        self.note(|work| work.attention += 2 * products * (keys() * hidden) as u64);
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Work)) {
+        if self.listening.load(Ordering::Relaxed) {
+            note(&mut self.work.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// The products that `pass` does.
+    pub(crate) fn listen<E>(&self, pass: impl FnOnce() -> Result<(), E>) -> Result<Work, E> {
+        self.listening.store(true, Ordering::Relaxed);
+        let done = pass();
+        self.listening.store(false, Ordering::Relaxed);
+        let work = std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner));
+        done.map(|()| work)
+    }
 }
 
 #[cfg(test)]
@@ -103,17 +70,18 @@ mod tests {
 
     #[test]
     fn work_is_counted_while_somebody_listens() {
-        note_product(1, 1, 1);
-        let work = Work::of(|| {
-            note_product(3, 4, 5);
-            note_product(3, 4, 5);
-            note_attention([2, 2, 3, 3, 3].into_iter(), 8, 2);
+        let recorder = Recorder::default();
+        recorder.product([1, 1, 1]);
+        recorder.attention(|| panic!("nobody listens"), 1, 1);
+        let work = recorder.listen(|| {
+            recorder.product([3, 4, 5]);
+            recorder.product([3, 4, 5]);
+            recorder.attention(|| [2, 2, 3, 3, 3].iter().sum(), 8, 2);
             Ok::<(), ()>(())
         });
         let work = work.unwrap();
-        assert_eq!(work.operations(), 2 * 2 * 60 + 4 * 13 * 8);
-        let floor = work.floor();
-        assert!(floor.ns > 0 && floor.operations == work.operations());
-        assert!(Work::of(|| Err::<(), _>("no")).is_err());
+        assert_eq!((work.products.len(), work.operations()), (2, 2 * 2 * 60 + 4 * 13 * 8));
+        assert!(recorder.listen(|| Err::<(), _>("no")).is_err());
+        assert_eq!(recorder.listen(|| Ok::<(), ()>(())).unwrap().operations(), 0);
     }
 }

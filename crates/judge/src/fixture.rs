@@ -212,13 +212,38 @@ fn arm(name: &str, role: Role, divisor: u64) -> ArmRecord {
     }
 }
 
+fn engine(is_baseline: bool) -> Engine {
+    let kernel = |of: &str, by: &str| Kernel { of: of.to_owned(), by: by.to_owned() };
+    let library = |name: &str, version: Option<&str>| Library {
+        name: name.to_owned(),
+        version: version.map(str::to_owned),
+    };
+    if is_baseline {
+        return Engine {
+            name: "candle-core".to_owned(),
+            version: Some("1.2.3".to_owned()),
+            kernels: vec![
+                kernel("linear layers", "Accelerate"),
+                kernel("attention", "gatecheck's packed kernels, NEON"),
+            ],
+            libraries: vec![library("Accelerate", None)],
+        };
+    }
+    Engine {
+        name: "MLX".to_owned(),
+        version: Some("4.5.6".to_owned()),
+        kernels: vec![kernel("matrix products of floats", "MLX, metal")],
+        libraries: vec![library("mlx-rs", Some("7.8.9"))],
+    }
+}
+
 fn session(is_baseline: bool, divisor: u64) -> Session {
-    let library = if is_baseline { "candle: accelerate" } else { "mlx: metal" };
     Session {
         started_unix_s: 1_700_000_000,
         device: if is_baseline { "cpu" } else { "metal" }.to_owned(),
         execution: "float32".to_owned(),
-        environment: environment(library),
+        engine: Some(engine(is_baseline)),
+        environment: environment(),
         memory: Memory {
             before_load: 20_000_000,
             after_load: 500_000_000 / divisor,
@@ -309,7 +334,7 @@ fn policy() -> Policy {
     }
 }
 
-fn environment(library: &str) -> Environment {
+fn environment() -> Environment {
     Environment {
         os: "macOS 15.5".to_owned(),
         arch: "aarch64".to_owned(),
@@ -317,7 +342,7 @@ fn environment(library: &str) -> Environment {
         cores: 8,
         memory_bytes: 16_000_000_000,
         virtualised: Some(false),
-        libraries: vec![library.to_owned()],
+        libraries: Vec::new(),
         load_before: Some(0.5),
         load_after: Some(1.25),
         power: Some("mains".to_owned()),

@@ -4,6 +4,7 @@
 //! model: this crate builds and renders reports without MLX, candle, polars or a C++ compiler.
 
 pub mod analysis;
+pub mod engine;
 #[doc(hidden)]
 pub mod fixture;
 pub mod gate;

@@ -12,6 +12,7 @@ mod disentangled;
 mod elementwise;
 mod embeddings;
 mod error;
+mod facts;
 mod head;
 mod input;
 mod linear;
@@ -23,7 +24,9 @@ mod relative;
 mod split;
 mod window;
 
-use gatecheck_backend::{Backend, BackendError, Facts, LoadOptions, Trace, check, required_head};
+use gatecheck_backend::{
+    Arm, BackendError, Diagnose, Encode, Facts, LoadOptions, Model, Trace, check, required_head,
+};
 use gatecheck_model::{
     batch::Batch,
     blueprint::Limits,
@@ -92,12 +95,7 @@ impl MlxBackend {
         let checkpoint = Checkpoint::open(&options.folder, &config)?;
         let mlx = Mlx::new(&checkpoint, execution);
         let model = LoadedModel::load(&mlx, &checkpoint, &config, &head)?;
-        let execution = match (&config.quantization, execution.dequantize) {
-            (None, _) => format!("{:?}", mlx.dtype()).to_lowercase(),
-            (Some(_), true) => "dequantized".to_owned(),
-            (Some(_), false) => "quantized".to_owned(),
-        };
-        let facts = Facts { device: device_name(device), execution, library: library() };
+        let facts = facts::facts(device, config.quantization.is_some(), execution.dequantize, mlx.dtype());
         let streams = match device {
             DeviceType::Cpu if options.threads > 1 => {
                 (0..options.threads).map(|_| Stream::new_with_device(&Device::cpu())).collect()
@@ -158,21 +156,17 @@ fn default_device() -> Result<DeviceType, Failure> {
     Ok(Device::try_default()?.get_type()?)
 }
 
-fn device_name(device: DeviceType) -> String {
-    match device {
-        DeviceType::Cpu => "cpu",
-        DeviceType::Gpu if cfg!(target_os = "macos") => "metal",
-        DeviceType::Gpu => "cuda",
+impl Model for MlxBackend {
+    fn facts(&self) -> Facts {
+        self.facts.clone()
     }
-    .to_owned()
+
+    fn peak_memory(&self) -> Option<u64> {
+        mlx_rs::memory::peak_memory().ok().map(|bytes| bytes as u64)
+    }
 }
 
-fn library() -> String {
-    let blas = if cfg!(target_os = "macos") { "Accelerate" } else { "OpenBLAS" };
-    format!("MLX 0.32.2 (mlx-rs 0.33.0), {blas}")
-}
-
-impl Backend for MlxBackend {
+impl Encode for MlxBackend {
     fn encode(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>, BackendError> {
         check(&self.limits, batch)?;
         let parts = split::parts(batch, self.streams.len());
@@ -181,19 +175,23 @@ impl Backend for MlxBackend {
         }
         Ok(self.in_parts(batch, &parts).map_err(Failure::from)?)
     }
+}
 
-    fn peak_memory(&self) -> Option<u64> {
-        mlx_rs::memory::peak_memory().ok().map(|bytes| bytes as u64)
-    }
-
-    fn facts(&self) -> Facts {
-        self.facts.clone()
-    }
-
+impl Diagnose for MlxBackend {
     fn trace(&mut self, batch: &Batch) -> Result<Trace, BackendError> {
         check(&self.limits, batch)?;
         let mut trace = Trace::default();
         trace.outputs = self.whole(batch, Some(&mut trace)).map_err(Failure::from)?;
         Ok(trace)
+    }
+}
+
+impl Arm for MlxBackend {
+    fn as_encode(&mut self) -> Option<&mut dyn Encode> {
+        Some(self)
+    }
+
+    fn as_diagnose(&mut self) -> Option<&mut dyn Diagnose> {
+        Some(self)
     }
 }

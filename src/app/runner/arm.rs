@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use gatecheck_backend::worker::{
-    Launcher, Worker, WorkerError,
-    protocol::{Loaded, Request, Response, Share},
+use gatecheck_backend::{
+    Phase,
+    worker::{
+        Launcher, Worker, WorkerError,
+        protocol::{Loaded, Request, Response, Share},
+    },
 };
 use gatecheck_judge::{
-    journal::{Block, Event as Entry, MemoryReading, Phase},
+    journal::{self, Block, Event as Entry, MemoryReading},
     record::{Call, Environment, Failure, Memory, Session},
 };
 use gatecheck_model::batch::Batch;
@@ -18,6 +21,7 @@ use super::{
     progress::ArmProgress,
 };
 use crate::{
+    app::backends::engine,
     app::cell::{ArmPlan, Cell},
     app::event::Event,
 };
@@ -36,6 +40,8 @@ pub(super) struct Arm<'a> {
     /// The machine, for the sessions.
     environment: &'a Environment,
     worker: Option<Box<dyn Worker>>,
+    /// The part of the run that the worker knows of.
+    told: Option<Phase>,
     /// Sessions begun, by this run or before it was resumed.
     sessions: u32,
     /// How long the process took to start and load.
@@ -58,6 +64,7 @@ impl<'a> Arm<'a> {
             number,
             environment,
             worker: None,
+            told: None,
             sessions,
             loading: Duration::ZERO,
             throughput_s,
@@ -74,14 +81,14 @@ impl<'a> Arm<'a> {
         let failed = match launcher.launch() {
             Err(error) => Some(("launch", error)),
             Ok(worker) => {
-                self.worker = Some(worker);
+                (self.worker, self.told) = (Some(worker), None);
                 match self.request(&Request::Load(self.plan.spec.clone())) {
                     Ok(Response::Loaded(loaded)) => {
-                        self.tell(loaded, &mut session);
+                        tell(loaded, &mut session);
                         None
                     }
-                    Ok(other) => Some(("load", unexpected(&other))),
-                    Err(error) => Some(("load", error)),
+                    Ok(other) => Some((Phase::Load.name(), unexpected(&other))),
+                    Err(error) => Some((Phase::Load.name(), error)),
                 }
             }
         };
@@ -91,15 +98,6 @@ impl<'a> Arm<'a> {
             self.sessions += 1;
         }
         failed.map_or(Ok(()), |(phase, error)| self.fail(phase, &error, log))
-    }
-
-    /// What a loaded worker says of itself.
-    fn tell(&self, loaded: Loaded, session: &mut Session) {
-        let Loaded { device, execution, library, before, after } = loaded;
-        session.device = device;
-        session.execution = execution;
-        session.environment.libraries = vec![format!("{}: {library}", self.plan.backend())];
-        session.memory = Memory { before_load: before, after_load: after, ..Memory::default() };
     }
 
     /// Goes on in a new process. Where the pages of a process lie makes two processes of one program differ by
@@ -135,7 +133,8 @@ impl<'a> Arm<'a> {
 
     /// One call that is not recorded. Returns its duration, or nothing when the arm has failed.
     pub(super) fn rehearse(&mut self, batch: &Batch, log: &mut Log<'_>) -> Result<Option<u64>, Stop> {
-        Ok(self.encode("warm-up", batch.clone(), log)?.map(|answer| answer.ns))
+        self.enter(Phase::WarmUp, log)?;
+        Ok(self.encode(Phase::WarmUp, batch.clone(), log)?.map(|answer| answer.ns))
     }
 
     /// How near a batch comes to what its matrix products allow, where the backend knows. No measurement, so
@@ -154,15 +153,16 @@ impl<'a> Arm<'a> {
         examples: &[usize],
         log: &mut Log<'_>,
     ) -> Result<(), Stop> {
+        self.enter(Phase::Latency, log)?;
         self.settle();
-        let mut block = self.block(Phase::Latency, block);
+        let mut block = self.block(journal::Phase::Latency, block);
         for example in examples {
             let batch = self.cell.query(*example)?;
             let (item, tokens) = (*example as u32, batch.tokens() as u32);
-            let Some(answer) = self.encode("latency", batch, log)? else { break };
+            let Some(answer) = self.encode(Phase::Latency, batch, log)? else { break };
             block.push(&Call { item, examples: 1, tokens, ns: answer.ns, ..Call::default() });
         }
-        self.finish(block, "latency", log)
+        self.finish(block, Phase::Latency, log)
     }
 
     pub(super) fn throughput_block(
@@ -173,13 +173,14 @@ impl<'a> Arm<'a> {
         scored: bool,
         log: &mut Log<'_>,
     ) -> Result<(), Stop> {
+        self.enter(Phase::Throughput, log)?;
         self.settle();
-        let mut block = self.block(Phase::Throughput, block);
+        let mut block = self.block(journal::Phase::Throughput, block);
         for item in items {
             let examples = &batches[*item];
             let batch = self.cell.inputs.batch(examples)?;
             let (item, tokens) = (*item as u32, batch.tokens() as u32);
-            let Some(answer) = self.encode("throughput", batch, log)? else { break };
+            let Some(answer) = self.encode(Phase::Throughput, batch, log)? else { break };
             let count = examples.len() as u32;
             block.push(&Call { item, examples: count, tokens, ns: answer.ns, ..Call::default() });
             self.throughput_s += answer.ns as f64 / 1e9;
@@ -187,10 +188,10 @@ impl<'a> Arm<'a> {
                 self.score(examples, &answer, &mut block);
             }
         }
-        self.finish(block, "throughput", log)
+        self.finish(block, Phase::Throughput, log)
     }
 
-    fn block(&self, phase: Phase, number: u32) -> Block {
+    fn block(&self, phase: journal::Phase, number: u32) -> Block {
         Block::new(self.number, phase, number, self.sessions.saturating_sub(1))
     }
 
@@ -208,7 +209,7 @@ impl<'a> Arm<'a> {
     }
 
     /// Keeps a block: of an arm that failed in it, what there is.
-    fn finish(&mut self, mut block: Block, phase: &str, log: &mut Log<'_>) -> Result<(), Stop> {
+    fn finish(&mut self, mut block: Block, phase: Phase, log: &mut Log<'_>) -> Result<(), Stop> {
         block.memory = self.memory(phase, log)?;
         if block.item.is_empty() { Ok(()) } else { log.keep(Entry::Block(block)) }
     }
@@ -219,13 +220,26 @@ impl<'a> Arm<'a> {
         }
     }
 
-    fn encode(&mut self, phase: &str, batch: Batch, log: &mut Log<'_>) -> Result<Option<Answer>, Stop> {
+    /// Tells the worker which part of the run this is, unless it knows. The call is not timed.
+    fn enter(&mut self, phase: Phase, log: &mut Log<'_>) -> Result<(), Stop> {
+        if !self.works() || self.told == Some(phase) {
+            return Ok(());
+        }
+        self.told = Some(phase);
+        match self.request(&Request::Phase(phase)) {
+            Ok(Response::Noted) => Ok(()),
+            Ok(other) => self.fail(phase.name(), &unexpected(&other), log),
+            Err(error) => self.fail(phase.name(), &error, log),
+        }
+    }
+
+    fn encode(&mut self, phase: Phase, batch: Batch, log: &mut Log<'_>) -> Result<Option<Answer>, Stop> {
         if !self.works() {
             return Ok(None);
         }
         let rows = batch.rows();
         let wanted = self.cell.outputs.row_width;
-        let error = match self.request(&Request::Encode { phase: phase.to_owned(), batch }) {
+        let error = match self.request(&Request::Encode { batch }) {
             Ok(Response::Encoded { ns, width, values }) => {
                 let width = width as usize;
                 let fits =
@@ -238,10 +252,10 @@ impl<'a> Arm<'a> {
             Ok(other) => unexpected(&other),
             Err(error) => error,
         };
-        self.fail(phase, &error, log).map(|()| None)
+        self.fail(phase.name(), &error, log).map(|()| None)
     }
 
-    fn memory(&mut self, phase: &str, log: &mut Log<'_>) -> Result<Option<MemoryReading>, Stop> {
+    fn memory(&mut self, phase: Phase, log: &mut Log<'_>) -> Result<Option<MemoryReading>, Stop> {
         if !self.works() {
             return Ok(None);
         }
@@ -252,7 +266,7 @@ impl<'a> Arm<'a> {
             Ok(other) => unexpected(&other),
             Err(error) => error,
         };
-        self.fail(phase, &error, log).map(|()| None)
+        self.fail(phase.name(), &error, log).map(|()| None)
     }
 
     fn request(&mut self, request: &Request) -> Result<Response, WorkerError> {
@@ -282,11 +296,24 @@ impl<'a> Arm<'a> {
     }
 }
 
+/// What a loaded worker says of itself.
+fn tell(loaded: Loaded, session: &mut Session) {
+    let Loaded { facts, before, after } = loaded;
+    session.device.clone_from(&facts.device);
+    session.execution.clone_from(&facts.execution);
+    session.engine = Some(engine(facts));
+    session.memory = Memory { before_load: before, after_load: after, ..Memory::default() };
+}
+
 fn unexpected(response: &Response) -> WorkerError {
     let kind = match response {
         Response::Hello { .. } => "a greeting",
         Response::Loaded(_) => "a loaded model",
         Response::Encoded { .. } => "outputs",
+        Response::Noted => "a nod",
+        Response::Scored { .. } => "scores",
+        Response::Token { .. } => "a token",
+        Response::End { .. } => "the end of several answers",
         Response::Memory { .. } => "memory use",
         Response::Share(_) => "a share of the matrix rate",
         Response::Failed { message } => return WorkerError::Reported(message.clone()),

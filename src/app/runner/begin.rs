@@ -4,13 +4,16 @@ use gatecheck_backend::measure::machine::{cores, load};
 use gatecheck_judge::record::{ArmRecord, RunRecord, SCHEMA_VERSION};
 
 use super::clock::unix_seconds;
-use crate::app::cell::{ArmPlan, Cell};
+use crate::app::{
+    cell::{ArmPlan, Cell},
+    version::VERSION,
+};
 
 /// Everything that is known of a cell before measuring. Arms have no sessions, calls and outputs yet.
 pub fn begin(cell: &Cell) -> RunRecord {
     RunRecord {
         schema_version: SCHEMA_VERSION,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        tool_version: VERSION.to_owned(),
         started_unix_s: unix_seconds(),
         wall_ns: 0,
         seed: cell.seed,

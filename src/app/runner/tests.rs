@@ -1,11 +1,13 @@
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 
 use gatecheck_backend::{
+    Phase,
     mock::MockScript,
     worker::{
         Worker, WorkerError,
-        protocol::{BackendKind, Request, Response, WorkerSpec, receive_response, send_request},
+        protocol::{BackendKind, Request, Response, WorkerSpec},
         session::serve,
+        wire::{receive_response, send_request},
     },
 };
 use gatecheck_judge::{
@@ -31,12 +33,12 @@ struct Replay {
 
 impl Worker for Replay {
     fn call(&mut self, request: &Request) -> Result<Response, WorkerError> {
-        // Only loading matters to what comes later.
+        // Only what was loaded and the phase matter to what comes later.
         let kept = self.input.len();
         send_request(&mut self.input, request).unwrap();
         let mut output = Vec::new();
-        serve(&mut self.input.as_slice(), &mut output, crate::app::backends::load).unwrap();
-        if !matches!(request, Request::Load(_)) {
+        serve(&mut self.input.as_slice(), &mut output, &crate::app::backends::PROGRAM).unwrap();
+        if !matches!(request, Request::Load(_) | Request::Phase(_)) {
             self.input.truncate(kept);
         }
         let mut reader = output.as_slice();
@@ -45,6 +47,10 @@ impl Worker for Replay {
             Response::Failed { message } => Err(WorkerError::Reported(message)),
             answer => Ok(answer),
         }
+    }
+
+    fn next(&mut self) -> Result<Response, WorkerError> {
+        unreachable!("no request of a run has several answers")
     }
 
     fn stderr(&self) -> String {
@@ -125,20 +131,17 @@ fn every_example_is_measured_in_both_arms() {
 #[test]
 fn a_failing_arm_leaves_the_other_alone() {
     for (phase, fail_by) in [
-        ("load", "error"),
-        ("warm-up", "error"),
-        ("latency", "nan"),
-        ("throughput", "nan"),
-        ("throughput", "error"),
+        (Phase::Load, "error"),
+        (Phase::WarmUp, "error"),
+        (Phase::Latency, "nan"),
+        (Phase::Throughput, "nan"),
+        (Phase::Throughput, "error"),
     ] {
-        let script = MockScript {
-            fail_in: Some(phase.to_owned()),
-            fail_by: fail_by.to_owned(),
-            ..MockScript::default()
-        };
+        let script =
+            MockScript { fail_in: Some(phase), fail_by: fail_by.to_owned(), ..MockScript::default() };
         let record = run(&cell(script), &InThread, &mut Silent);
         let failure = record.arms[1].failure.as_ref().unwrap();
-        assert_eq!((failure.phase.as_str(), failure.stderr.as_str()), (phase, "last words"));
+        assert_eq!((failure.phase.as_str(), failure.stderr.as_str()), (phase.name(), "last words"));
         assert!(!failure.message.is_empty());
         assert_eq!(record.arms[0].failure, None);
         assert!(record.arms[0].measured.iter().all(|measured| *measured));
@@ -197,6 +200,10 @@ impl Worker for StoppingWorker {
         let left = self.1.borrow().checked_sub(1).ok_or(WorkerError::Cancelled)?;
         *self.1.borrow_mut() = left;
         self.0.call(request)
+    }
+
+    fn next(&mut self) -> Result<Response, WorkerError> {
+        self.0.next()
     }
 
     fn stderr(&self) -> String {
@@ -261,11 +268,8 @@ fn a_run_that_was_stopped_goes_on_where_it_was() {
 
 #[test]
 fn an_arm_that_failed_before_stays_failed() {
-    let script = MockScript {
-        fail_in: Some("latency".to_owned()),
-        fail_by: "error".to_owned(),
-        ..MockScript::default()
-    };
+    let script =
+        MockScript { fail_in: Some(Phase::Latency), fail_by: "error".to_owned(), ..MockScript::default() };
     let cell = cell(script);
     let expected = run(&cell, &InThread, &mut Silent);
     let (record, times) = resumed(&cell, 40);

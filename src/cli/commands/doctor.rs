@@ -8,7 +8,11 @@ use gatecheck_base::text;
 use gatecheck_judge::gate::exit_code;
 
 use crate::{
-    app::doctor::{Trial, Tried},
+    app::{
+        backends::engine,
+        doctor::{Trial, Tried},
+        version::VERSION,
+    },
     cli::{error::CliError, printer::Printer},
 };
 
@@ -31,9 +35,8 @@ fn machine() -> String {
     let load = load().map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
     let power = power.map(|power| format!("power     {power}\n")).unwrap_or_default();
     format!(
-        "gatecheck {}\nsystem    {os}, {arch}\ncpu       {cpu}, {cores} cores\nmemory    {gigabytes:.1} GB\n\
-         virtual   {virtual_machine}\nload      {load}\n{power}",
-        env!("CARGO_PKG_VERSION")
+        "gatecheck {VERSION}\nsystem    {os}, {arch}\ncpu       {cpu}, {cores} cores\nmemory    {gigabytes:.1} GB\n\
+         virtual   {virtual_machine}\nload      {load}\n{power}"
     )
 }
 
@@ -46,7 +49,8 @@ fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
     for (name, backend) in Trial::arms() {
         match trial.try_arm(backend) {
             Ok(Tried { loaded, outputs: values, ns, share }) => {
-                let Loaded { device, execution, library, .. } = loaded;
+                let Loaded { facts, .. } = loaded;
+                let (device, execution) = (facts.device.clone(), facts.execution.clone());
                 if let Some(share) = share {
                     let gigaflops = share.highest_rate as f64 / 1e9;
                     printer
@@ -59,7 +63,8 @@ fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
                     format!(", {:.0} % of that rate", 100.0 * rate / share.highest_rate as f64)
                 });
                 printer.result(&format!(
-                    "{name:9} works: {library}; device {device}, {execution}; {} rows in {:.1} ms{}\n",
+                    "{name:9} works: {}; device {device}, {execution}; {} rows in {:.1} ms{}\n",
+                    engine(facts),
                     trial.rows(),
                     text::milliseconds(ns),
                     part.unwrap_or_default()

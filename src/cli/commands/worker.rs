@@ -2,12 +2,11 @@
 
 use gatecheck_backend::worker::{orphan, session::serve};
 
-use crate::cli::error::CliError;
+use crate::{app::backends::PROGRAM, cli::error::CliError};
 
 pub(crate) fn worker() -> Result<u8, CliError> {
     orphan::watch();
-    let served =
-        serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock(), crate::app::backends::load);
+    let served = serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock(), &PROGRAM);
     served.map_err(|error| {
         CliError::failed(
             format!("the worker's pipe failed: {error}"),

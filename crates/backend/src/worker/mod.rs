@@ -3,17 +3,36 @@
 //! The parent starts this same program with the hidden command `__worker` and speaks
 //! [`protocol`] over its standard input and output; standard error is kept for failures.
 
+mod calls;
 pub mod orphan;
 pub mod process;
 pub mod protocol;
 pub mod session;
+pub mod wire;
 
 use protocol::{Request, Response};
 
 /// A loaded or loading arm.
 pub trait Worker {
-    /// Sends one request and waits for its answer.
+    /// Sends one request and waits for its answer, or for the first of several.
     fn call(&mut self, request: &Request) -> Result<Response, WorkerError>;
+
+    /// Waits for the next of several answers.
+    fn next(&mut self) -> Result<Response, WorkerError>;
+
+    /// Sends one request, hands over each of its answers but the last, as they come, and returns the last.
+    fn stream(
+        &mut self,
+        request: &Request,
+        on_response: &mut dyn FnMut(Response),
+    ) -> Result<Response, WorkerError> {
+        let mut response = self.call(request)?;
+        while response.goes_on() {
+            on_response(response);
+            response = self.next()?;
+        }
+        Ok(response)
+    }
 
     /// The last lines of the worker's standard error.
     fn stderr(&self) -> String;

@@ -15,7 +15,8 @@ use std::{
 
 use super::{
     Launcher, Worker, WorkerError,
-    protocol::{MAGIC, PROTOCOL, Request, Response, receive_response, send_request},
+    protocol::{MAGIC, PROTOCOL, Request, Response},
+    wire::{receive_response, send_request},
 };
 
 /// Lines of standard error kept for a failure.
@@ -142,6 +143,10 @@ impl Worker for ProcessWorker {
             Err(_) => Err(WorkerError::Died(self.ending())),
             Ok(()) => self.receive(),
         }
+    }
+
+    fn next(&mut self) -> Result<Response, WorkerError> {
+        self.receive()
     }
 
     fn stderr(&self) -> String {

@@ -12,7 +12,7 @@ use super::{
     value::{MetricValue, value_of},
 };
 use crate::{
-    record::{ArmRecord, Failure, Role, RunRecord},
+    record::{ArmRecord, Engine, Failure, Role, RunRecord},
     stats::Resampling,
     task::Metric,
 };
@@ -30,6 +30,8 @@ pub struct ArmSummary {
     pub device: String,
     /// `float32`, `dequantized` or `quantized`.
     pub execution: String,
+    /// What computed it; `null` if it was never loaded.
+    pub engine: Option<Engine>,
     /// Bits per weight of a quantized arm.
     pub bits: Option<u32>,
     /// Weights per scale of a quantized arm.
@@ -75,6 +77,7 @@ pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, resampling: &Resamp
         backend: arm.backend.clone(),
         device: arm.device().to_owned(),
         execution: arm.execution().to_owned(),
+        engine: arm.engine().cloned(),
         bits: arm.quantization.map(|quantization| quantization.bits),
         group_size: arm.quantization.map(|quantization| quantization.group_size),
         weights: arm.weights.clone(),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::session::Session;
+use crate::engine::Engine;
 
 /// The part an arm plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -61,6 +62,11 @@ impl ArmRecord {
     /// Device as the backend names it; empty where it never said.
     pub fn device(&self) -> &str {
         self.sessions.first().map_or("", |session| &session.device)
+    }
+
+    /// What computed; `None` where the arm never said.
+    pub fn engine(&self) -> Option<&Engine> {
+        self.sessions.iter().find_map(|session| session.engine.as_ref())
     }
 
     /// How the weights were computed with; empty where the backend never said.

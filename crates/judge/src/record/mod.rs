@@ -10,7 +10,8 @@
 //!   by name.
 //! - 3: `dataset.metrics` and `dataset.token_types`; `dataset.task` tells `zero-shot` apart, which was a
 //!   `classification` before; the columns lie in a file of their own; environment, device, execution and memory belong to a
-//!   session of an arm, and a call names its session. Older records read as one session per arm.
+//!   session of an arm, and a call names its session; `engine` of a session takes the place of
+//!   `environment.libraries`. Older records read as one session per arm.
 
 mod arm;
 mod columns;
@@ -20,6 +21,7 @@ mod session;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::engine::{Engine, Kernel, Library};
 use crate::task::{Metric, Task};
 
 pub use self::{

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Engine;
+
 /// One process of an arm, from its start to its end.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -12,7 +14,10 @@ pub struct Session {
     pub device: String,
     /// `float32`, `dequantized` (unpacked to floats at load) or `quantized`. Empty where it failed to load.
     pub execution: String,
-    /// The machine and its state, with the libraries of this arm.
+    /// What computed, as the arm told. `None` where it failed to load, and in records of version 2 or older.
+    #[serde(default)]
+    pub engine: Option<Engine>,
+    /// The machine and its state.
     pub environment: Environment,
     /// Resident memory of the process.
     pub memory: Memory,
@@ -50,7 +55,9 @@ pub struct Environment {
     pub memory_bytes: u64,
     /// Whether the machine is virtual, where that can be told.
     pub virtualised: Option<bool>,
-    /// Matrix library of each backend, such as `candle: openblas 0.3.21`.
+    /// Only in records of version 2 or older, whose sessions have no `engine`: framework and matrix library of
+    /// each backend.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub libraries: Vec<String>,
     /// One-minute load average before the run.
     pub load_before: Option<f64>,

@@ -102,7 +102,7 @@ fn environment(report: &Report) -> String {
     let load = |load: Option<f64>| load.map_or(view::MISSING.to_owned(), view::ratio);
     let virtualised =
         machine.virtualised.map_or("unknown", |virtualised| if virtualised { "yes" } else { "no" });
-    let rows = [
+    let mut rows = vec![
         ("system", format!("{} {}", machine.os, machine.arch)),
         (
             "CPU",
@@ -110,11 +110,17 @@ fn environment(report: &Report) -> String {
         ),
         ("memory (MB)", gatecheck_base::text::thousands(machine.memory_bytes / 1_000_000)),
         ("virtual machine", virtualised.to_owned()),
-        ("libraries", machine.libraries.join("; ")),
         ("load before, after", format!("{}, {}", load(machine.load_before), load(machine.load_after))),
         ("power", machine.power.clone().unwrap_or_else(|| "unknown".to_owned())),
         ("gatecheck", format!("{}, seed {}", report.tool_version, report.seed)),
     ];
+    // Older records do not say which arm a library belongs to.
+    if !machine.libraries.is_empty() {
+        rows.push(("libraries", machine.libraries.join("; ")));
+    }
+    for arm in &report.arms {
+        rows.extend(arm.engine.as_ref().map(|engine| (arm.name.as_str(), engine.to_string())));
+    }
     let header = ["environment", ""].map(str::to_owned);
     let rows = rows.into_iter().map(|(label, cell)| vec![label.to_owned(), cell]);
     format!("## Environment\n\n{}", table(&header, rows))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gatecheck_base::fs::read_text;
 
-use super::{Report, table};
+use super::{Exporter, Report, markdown::Markdown, table};
 use crate::{record, task::Task};
 
 fn report(name: &str) -> (Report, String) {
@@ -26,6 +26,15 @@ fn version_2_knew_zero_shot_questions_as_classifications() {
     let (report, shown) = report("version-2-zero-shot");
     assert_eq!(report.dataset.task, Task::ZeroShot);
     assert_eq!(table::render(&report), shown);
+}
+
+#[test]
+fn version_2_named_libraries_without_their_arms() {
+    let (report, _) = report("version-2-similarity");
+    assert!(report.arms.iter().all(|arm| arm.engine.is_none()));
+    let page = String::from_utf8(Markdown.serialize(&report).unwrap()).unwrap();
+    assert!(page.contains("\n| libraries | candle: accelerate; mlx: metal |\n"), "{page}");
+    assert!(!page.contains("\n| candle | candle"), "{page}");
 }
 
 #[test]

@@ -35,11 +35,13 @@ pub struct Request {
     pub force: bool,
     /// Largest weight file in bytes.
     pub shard_bytes: u64,
+    /// Version of the program that converts. It is recorded.
+    pub tool_version: String,
 }
 
 impl Request {
     /// A request with nothing out of the ordinary.
-    pub fn new(source: &Path, name: &str, output: &Path, recipe: Recipe) -> Self {
+    pub fn new(source: &Path, name: &str, output: &Path, recipe: Recipe, tool_version: &str) -> Self {
         Self {
             source: source.to_owned(),
             source_name: source.display().to_string(),
@@ -49,6 +51,7 @@ impl Request {
             recipe,
             force: false,
             shard_bytes: SHARD_BYTES,
+            tool_version: tool_version.to_owned(),
         }
     }
 }
@@ -136,7 +139,7 @@ fn record(
     let metadata = Metadata {
         schema_version: SCHEMA_VERSION,
         tool: "gatecheck".to_owned(),
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        tool_version: request.tool_version.clone(),
         source: request.source_name.clone(),
         revision: request.revision.clone(),
         recipe: request.recipe.clone(),

@@ -96,7 +96,7 @@ impl Fixture {
     }
 
     pub(super) fn request(&self, recipe: Recipe) -> Request {
-        Request::new(&self.source(), "tiny", &self.output(), recipe)
+        Request::new(&self.source(), "tiny", &self.output(), recipe, "1.2.3")
     }
 
     /// Converts at so many bits.
