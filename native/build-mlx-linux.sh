@@ -73,7 +73,7 @@ main() {
   done
 
   if [[ $(uname -s) == Darwin ]]; then
-    say "nothing to do on macOS: mlx-rs builds MLX itself, with Metal and Accelerate"
+    $prefix_only || check_macos
     return
   fi
   [[ $(uname -s) == Linux ]] || die "this script knows only Linux, not $(uname -s)"
@@ -112,6 +112,27 @@ main() {
   fi
   write_override
   say "MLX $mlx_version is ready in $prefix"
+}
+
+# ---- macOS -----------------------------------------------------------------------
+
+# There mlx-rs builds MLX itself, with Metal and Accelerate, in the middle of Cargo's
+# build. What that needs is looked for now, since its own complaint comes after
+# minutes and names neither tool.
+check_macos() {
+  local cmake=${CMAKE:-cmake}
+  command -v "$cmake" >/dev/null ||
+    die "CMake is missing; mlx-rs builds MLX from source with it" "\`brew install cmake\`"
+  check_cmake
+  command -v xcrun >/dev/null ||
+    die "Apple's developer tools are missing" "install Xcode from the App Store, then \`sudo xcodebuild -license accept\`"
+  xcrun --sdk macosx --find metal >/dev/null 2>&1 ||
+    die "the Metal compiler is missing; the command line tools alone do not have it" \
+      "install Xcode from the App Store, then \`sudo xcode-select --switch /Applications/Xcode.app\`"
+  # From Xcode 26 on the compiler is found as a stub before its toolchain is there.
+  xcrun --sdk macosx metal --version >/dev/null 2>&1 ||
+    die "the Metal toolchain is missing" "\`xcodebuild -downloadComponent MetalToolchain\`"
+  say "nothing to build here on macOS: mlx-rs builds MLX itself, with Metal and Accelerate"
 }
 
 # ---- Debian packages -------------------------------------------------------------

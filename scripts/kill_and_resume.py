@@ -24,10 +24,9 @@ import tempfile
 import time
 
 # What two runs of the same work may differ in: times, and what follows from them.
-OF_TIME = {
-    "started_unix_s", "wall_s", "environment", "warnings", "memory_mb", "latency_ms", "qpm", "tokens_per_second",
-    "padded_tokens_per_second", "speedup", "latency_speedup", "gains",
-}
+OF_TIME = {"started_unix_s", "wall_s", "environment", "warnings", "gains"}
+# Metrics of time and memory.
+METRICS = ("qpm", "tokens_per_second", "padded_tokens_per_second", "latency_", "memory_")
 
 
 def without_times(value):
@@ -37,9 +36,9 @@ def without_times(value):
             return {"name": "speed", "arm": value.get("arm")}
         return {key: without_times(inner) for key, inner in value.items() if key not in OF_TIME}
     if isinstance(value, list):
-        # Metrics of a report are a list of values with ids.
-        kept = [inner for inner in value if not (isinstance(inner, dict) and inner.get("id") in OF_TIME)]
-        return [without_times(inner) for inner in kept]
+        # Metrics are a list of values with ids.
+        of_time = lambda inner: isinstance(inner, dict) and str(inner.get("id", "")).startswith(METRICS)
+        return [without_times(inner) for inner in value if not of_time(inner)]
     return value
 
 

@@ -40,7 +40,7 @@ pub struct ModelLine {
     pub group_size: u32,
     /// `null` for the size computed from the recipe.
     pub target_size_mb: Option<f64>,
-    /// Largest allowed drop of accuracy.
+    /// Largest allowed drop of the metric that is judged.
     pub max_accuracy_drop: Option<f64>,
     /// Datasets it is measured on.
     pub benchmarks: Vec<String>,

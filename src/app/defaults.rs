@@ -20,7 +20,7 @@ pub const TIMEOUT_S: u64 = 600;
 pub const CONFIDENCE: f64 = 0.95;
 /// Draws of every bootstrap.
 pub const RESAMPLES: u32 = 10_000;
-/// Largest drop of accuracy that is allowed, absolute.
+/// Largest drop of the judged metric that is allowed, absolute.
 pub const MAX_ACCURACY_DROP: f64 = 0.015;
 /// Smallest speedup that is allowed.
 pub const MIN_SPEEDUP: f64 = 1.2;

@@ -57,7 +57,7 @@ pub struct ModelDefaults {
     pub bits: Option<u32>,
     /// Weights per scale.
     pub group_size: Option<u32>,
-    /// Largest allowed drop of accuracy.
+    /// Largest allowed drop of the metric that is judged.
     pub max_accuracy_drop: Option<f64>,
     /// Target size in MB (10^6 bytes).
     pub target_size_mb: Option<f64>,

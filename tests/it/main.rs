@@ -19,6 +19,7 @@ mod layering;
 #[cfg(feature = "mlx")]
 mod mlx_threads;
 mod model_folder;
+mod native;
 #[cfg(feature = "mlx")]
 mod quant_mlx;
 #[cfg(feature = "mlx")]

@@ -80,7 +80,7 @@ fn numbers_are_those_of_the_script() {
     assert_eq!(metric(&report, 0, "qpm")["value"], 600_000.0);
     assert_eq!(metric(&report, 1, "qpm")["value"], 1_800_000.0);
     // `[CLS] word [SEP]`
-    assert_eq!(report["arms"][0]["tokens_per_second"], 30_000.0);
+    assert_eq!(metric(&report, 0, "tokens_per_second")["value"], 30_000.0);
     let speedup = by_id(&report["comparison"]["ratios"], "qpm");
     assert_eq!([&speedup["value"], &speedup["low"], &speedup["high"]], [3.0, 3.0, 3.0]);
     assert_eq!(report["comparison"]["flips"]["count"], 0);
@@ -95,7 +95,7 @@ fn times_grow_with_tokens() {
     }));
     place.measure("");
     let report = place.report();
-    assert_eq!(report["arms"][0]["tokens_per_second"], 500_000.0);
+    assert_eq!(metric(&report, 0, "tokens_per_second")["value"], 500_000.0);
     assert_eq!(by_id(&report["comparison"]["ratios"], "qpm")["value"], 4.0);
 }
 
@@ -141,6 +141,37 @@ fn lost_answers_fail_the_accuracy_gate() {
     assert_eq!([&drop["value"], &drop["lost"], &drop["gained"]], [&json!(0.1), &json!(60), &json!(0)]);
     assert_eq!(verdict(&report, "accuracy"), "fail");
     assert_eq!(place.measure("--max-accuracy-drop 0.2").code, 0);
+}
+
+#[test]
+fn the_first_metric_of_a_dataset_is_judged() {
+    let place = flipping(10);
+    place.write(
+        "rows.yaml",
+        "datasets:\n  mine: { provider: local, name: rows.jsonl, metrics: [matthews_correlation, accuracy] }\n",
+    );
+    let output = place.gatecheck(
+        "run --model model --config rows.yaml --dataset mine --mock mock.json --batch-size 30 --latency-queries 20 \
+         --out out",
+    );
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    let report = place.report();
+    assert_eq!((&report["metric"], &report["gates"][0]["gate"]), (&json!("mcc"), &json!("quality")));
+    assert_eq!(
+        (verdict(&report, "mcc").as_str(), place.record()["dataset"]["metrics"].clone()),
+        ("fail", json!(["mcc", "accuracy"]))
+    );
+    let drop = by_id(&report["comparison"]["drops"], "mcc");
+    assert!(drop["low"].as_f64() > Some(0.1) && drop["high"].as_f64() < Some(0.2), "{drop}");
+    assert!(output.stdout.contains("\nMCC ") && output.stdout.contains("\nMCC drop "), "{}", output.stdout);
+    assert!(
+        !output.stdout.contains("\nmacro-F1 ") && !output.stdout.contains("\nrecall "),
+        "{}",
+        output.stdout
+    );
+    let header = place.read("out/report.csv");
+    assert!(header.starts_with("model,") && header.contains(",mcc_drop_low,"), "{header}");
+    assert_eq!(place.gatecheck("report out").code, 1);
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub struct QuantizationEntry {
     pub group_size: Option<u32>,
     /// Size that the artefact should have.
     pub target_size_mb: Option<TargetSize>,
-    /// Largest allowed drop of accuracy, absolute.
+    /// Largest allowed drop of the metric that is judged, absolute.
     pub max_accuracy_drop: Option<f64>,
 }
 

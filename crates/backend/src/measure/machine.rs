@@ -2,6 +2,9 @@
 
 use sysinfo::System;
 
+#[cfg(target_os = "macos")]
+use super::macos;
+
 /// The machine.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Machine {
@@ -72,18 +75,18 @@ fn power() -> Option<String> {
 
 #[cfg(target_os = "macos")]
 fn virtualised() -> Option<bool> {
-    command("sysctl", &["-n", "kern.hv_vmm_present"]).map(|text| text == "1")
+    command("sysctl", &["-n", "kern.hv_vmm_present"]).and_then(|text| macos::is_guest(&text))
 }
 
 #[cfg(target_os = "macos")]
 fn power() -> Option<String> {
-    command("pmset", &["-g", "ps"]).and_then(|text| text.lines().next().map(str::to_owned))
+    command("pmset", &["-g", "ps"]).and_then(|text| macos::power_source(&text))
 }
 
 #[cfg(target_os = "macos")]
 fn command(program: &str, arguments: &[&str]) -> Option<String> {
     let output = std::process::Command::new(program).args(arguments).output().ok()?;
-    String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
+    String::from_utf8(output.stdout).ok()
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]

@@ -2,4 +2,6 @@
 
 pub mod allocator;
 pub mod machine;
+#[cfg(any(target_os = "macos", test))]
+mod macos;
 pub mod memory;

@@ -25,6 +25,8 @@ pub(super) fn object(path: &Path, number: usize, line: &str) -> Result<Map<Strin
     if !line.trim_start().starts_with('{') {
         return Err(malformed("not a JSON object".into()));
     }
+    // The end of the line is no part of it: an error there would be one of line 2.
+    let line = line.trim_end_matches(['\n', '\r']);
     serde_json::from_str(line).map_err(|error| malformed(without_position(&error.to_string())))
 }
 
@@ -131,7 +133,7 @@ mod tests {
         };
         assert_eq!(check(" {\"a\": 1}"), Ok(1));
         let message = check("{\"a\": 1,}").unwrap_err();
-        assert_eq!(message, "line 3 of `d.jsonl` is malformed: key must be a string at column 9");
+        assert_eq!(message, "line 3 of `d.jsonl` is malformed: trailing comma at column 9");
         assert_eq!(check("[1]").unwrap_err(), "line 3 of `d.jsonl` is malformed: not a JSON object");
         assert!(check("{} {}").unwrap_err().contains("trailing characters"));
     }

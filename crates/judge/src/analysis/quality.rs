@@ -12,7 +12,7 @@ use crate::{
         similarity,
     },
     stats::{Interval, Resampling, paired, proportion},
-    task::Metric,
+    task::{Metric, Unit},
 };
 
 /// The quality metrics of one arm that are asked for.
@@ -78,7 +78,11 @@ fn of_classes(
         _ => return Vec::new(),
     };
     let value = statistic(&confusion.margins());
-    let interval = |value| is_judged.then(|| resampled(confusion, value, statistic, resampling)).flatten();
+    let lowest = if metric.unit() == Unit::Share { 0.0 } else { -1.0 };
+    let interval = |value| {
+        let interval = is_judged.then(|| resampled(confusion, value, statistic, resampling)).flatten();
+        interval.map(|interval| interval.clamped(lowest, 1.0))
+    };
     value.and_then(|value| MetricValue::new(metric, value, interval(value), examples)).into_iter().collect()
 }
 
@@ -103,8 +107,7 @@ fn resampled(
         cells.iter().zip(drawn).for_each(|((gold, class, _), weight)| margins.add(*gold, *class, *weight));
         statistic(&margins)
     };
-    let interval = paired::interval_of_counts(&counts, value, &mut statistic, resampling)?;
-    Some(interval.clamped(-1.0, 1.0))
+    paired::interval_of_counts(&counts, value, &mut statistic, resampling)
 }
 
 fn correlations(questions: &Questions<'_>, answers: &Answers<'_>, confidence: f64) -> Quality {

@@ -6,13 +6,12 @@ use std::path::Path;
 use gatecheck_base::fs::read_text;
 
 use super::{Exporter, Report, markdown::Markdown, table};
-use crate::{record::RunRecord, task::Task};
+use crate::{record, task::Task};
 
 fn report(name: &str) -> (Report, String) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records");
-    let text = read_text(&folder.join(format!("{name}.json"))).unwrap();
-    let record: RunRecord = serde_json::from_str(&text).unwrap();
-    (Report::new(&record, &record.policy), read_text(&folder.join(format!("{name}.txt"))).unwrap())
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records").join(name);
+    let record = record::read(&folder).unwrap();
+    (Report::new(&record, &record.policy), read_text(&folder.join("report.txt")).unwrap())
 }
 
 #[test]

@@ -69,10 +69,10 @@ fn optional(value: Option<f64>, show: fn(f64) -> String) -> String {
     value.map_or(MISSING.to_owned(), show)
 }
 
-/// The value of a metric, with its interval where it has one.
-fn metric(value: Option<&MetricValue>, show: fn(f64) -> String) -> String {
+/// The value of a metric: with its interval where it has one, and where the lack of one must be seen.
+fn metric(value: Option<&MetricValue>, must_have_one: bool, show: fn(f64) -> String) -> String {
     let Some(MetricValue { value, low, high, .. }) = value else { return MISSING.to_owned() };
-    if low.or(*high).is_none() { show(*value) } else { interval(*value, *low, *high, show) }
+    if low.or(*high).is_some() || must_have_one { interval(*value, *low, *high, show) } else { show(*value) }
 }
 
 /// Labels whose recall people are shown; programs get them all.
@@ -94,17 +94,10 @@ pub fn arm_rows(report: &Report) -> Vec<Row> {
         row("backend, device", &|i| format!("{}, {}", arm(i).backend, told(&arm(i).device))),
         row("execution", &|i| told(&arm(i).execution).to_owned()),
     ];
-    let quality =
-        report.metrics.iter().map(|facts| facts.id).filter(|id| id.compared() == Compared::ByDifference);
-    for id in quality {
+    for id in report.metrics.iter().map(|facts| facts.id).filter(|id| id.compared() == Compared::ByDifference)
+    {
         if id.is_single() {
-            let judged = |i: usize| arm(i).metric(id).filter(|_| id == report.metric);
-            rows.push(row(id.name(), &|i| {
-                judged(i).map_or_else(
-                    || metric(arm(i).metric(id), share),
-                    |it| interval(it.value, it.low, it.high, share),
-                )
-            }));
+            rows.push(row(id.name(), &|i| metric(arm(i).metric(id), id == report.metric, share)));
             continue;
         }
         rows.extend(label_names(report).iter().take(MOST_RECALLS).enumerate().map(|(class, name)| {
@@ -115,7 +108,7 @@ pub fn arm_rows(report: &Report) -> Vec<Row> {
     for id in SHOWN {
         rows.push(row(id.name(), &|i| match id.percentile() {
             Some(_) => percentile(arm(i), id),
-            None => metric(arm(i).metric(id), number),
+            None => metric(arm(i).metric(id), false, number),
         }));
     }
     rows
@@ -135,9 +128,9 @@ const SHOWN: [Metric; 8] = [
 
 /// A percentile; in parentheses when there are too few samples to quote it.
 fn percentile(arm: &ArmSummary, id: Metric) -> String {
-    let Some(value) = arm.metric(id) else { return MISSING.to_owned() };
-    let shown = interval(value.value, value.low, value.high, number);
-    if value.is_quotable() { shown } else { format!("({shown})") }
+    let value = arm.metric(id);
+    let shown = metric(value, true, number);
+    if value.is_none_or(MetricValue::is_quotable) { shown } else { format!("({shown})") }
 }
 
 /// What the parentheses mean, when there are any.
