@@ -6,7 +6,7 @@ use std::{os::unix::fs::PermissionsExt, path::Path, process::Command};
 use crate::harness::Place;
 
 /// Runs the script where `uname` says Darwin and only these tools exist beside the system's own.
-fn prepare(tools: &[(&str, &str)]) -> (i32, String) {
+fn prepare(tools: &[Tool]) -> (i32, String) {
     let place = Place::new();
     let system = ["bash", "sed", "sort", "dirname", "env"];
     for name in system {
@@ -26,11 +26,14 @@ fn prepare(tools: &[(&str, &str)]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
-const CMAKE: (&str, &str) = ("cmake", "echo cmake version 4.1.0");
+/// A tool, and the script that stands in for it.
+type Tool = (&'static str, &'static str);
+
+const CMAKE: Tool = ("cmake", "echo cmake version 4.1.0");
 
 #[test]
 fn what_a_mac_lacks_is_named() {
-    let table: [(&[(&str, &str)], &str, &str); 5] = [
+    let table: [(&[Tool], &str, &str); 5] = [
         (&[], "CMake is missing", "`brew install cmake`"),
         (&[("cmake", "echo cmake version 3.20.1")], "needs CMake 3.25 or newer", "pip install"),
         (&[CMAKE], "developer tools are missing", "install Xcode"),
