@@ -74,19 +74,15 @@ pub fn measure(
     settle(journal, folder)
 }
 
-/// Goes on with a run that was cut short, if the cell is still the one that it began with.
-pub fn resume(
+/// Goes on with a run that was cut short.
+pub fn go_on(
     cell: &Cell,
-    journal: Journal,
+    mut journal: Journal,
     so_far: &RunRecord,
     folder: &Path,
     launcher: &dyn Launcher,
     observer: &mut dyn Observer,
 ) -> Result<RunRecord, RecordError> {
-    if let Some(what) = changed(so_far, &runner::begin(cell)) {
-        return Err(RecordError::Changed { folder: folder.to_owned(), what });
-    }
-    let mut journal = journal;
     runner::run(cell, Some(so_far), &mut journal, launcher, observer)?;
     settle(journal, folder)
 }
@@ -112,6 +108,14 @@ pub fn open(folder: &Path) -> Result<RunRecord, RecordError> {
             Ok(record::read(folder)?)
         }
         folded => Ok(folded?.record),
+    }
+}
+
+/// Refuses a cell that is not the one that the run in `folder` began with.
+pub fn check_unchanged(so_far: &RunRecord, cell: &Cell, folder: &Path) -> Result<(), RecordError> {
+    match changed(so_far, &runner::begin(cell)) {
+        Some(what) => Err(RecordError::Changed { folder: folder.to_owned(), what }),
+        None => Ok(()),
     }
 }
 

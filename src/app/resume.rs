@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gatecheck_base::fs::FileError;
 use gatecheck_judge::{
     journal::{self, Folded, JOURNAL, Journal, JournalError},
-    record::RunRecord,
+    record::{ModelFacts, RunRecord},
 };
 
 use super::{
@@ -59,14 +59,18 @@ fn pin(request: &mut Request, record: &RunRecord, out: &Path) {
     }
 }
 
-/// Plans the rest of a run: one job.
+/// Plans the rest of a run: one job. Refuses where anything is not what it was when the run began; a model that
+/// changed is named before it would be converted.
 pub fn plan(unfinished: Unfinished, observer: &mut dyn Observer) -> Result<Vec<Job>, AppError> {
     let Unfinished { working_folder: _, request, journal, so_far } = unfinished;
-    let cells = run::cells(&request, observer)?;
-    let mut start = Some(Start::Resumed(journal, so_far));
-    let jobs = cells
-        .into_iter()
-        .zip(request.datasets)
-        .filter_map(|(cell, (_, out))| start.take().map(|start| Job { cell, out, start }));
-    Ok(jobs.collect())
+    let Some((_, out)) = request.datasets.first().cloned() else { return Ok(Vec::new()) };
+    let is_known = |facts: &ModelFacts| {
+        let changed = || RecordError::Changed { folder: out.clone(), what: "the model".to_owned() };
+        if *facts == so_far.model { Ok(()) } else { Err(changed().into()) }
+    };
+    let Some(cell) = run::cells(&request, is_known, observer)?.into_iter().next() else {
+        return Ok(Vec::new());
+    };
+    record::check_unchanged(&so_far, &cell, &out)?;
+    Ok(vec![Job { cell, out, start: Start::Resumed(journal, so_far) }])
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gatecheck_base::fs::{FileError, check_writable};
 use gatecheck_judge::{
     journal::Journal,
-    record::{Policy, RunRecord},
+    record::{ModelFacts, Policy, RunRecord},
     report::Report,
 };
 
@@ -113,7 +113,7 @@ pub fn plan(request: &Request, observer: &mut dyn Observer) -> Result<Vec<Job>, 
         let start = Start::Fresh(begun(request, dataset)?);
         Ok(Job { cell, out: dataset.1.clone(), start })
     };
-    cells(request, observer)?.into_iter().zip(datasets).map(job).collect()
+    cells(request, |_| Ok(()), observer)?.into_iter().zip(datasets).map(job).collect()
 }
 
 fn begun(request: &Request, dataset: &(DatasetReference, PathBuf)) -> Result<serde_json::Value, AppError> {
@@ -123,11 +123,18 @@ fn begun(request: &Request, dataset: &(DatasetReference, PathBuf)) -> Result<ser
     Ok(serde_json::to_value(Begun { working_folder, request }).map_err(|error| failed(error.into()))?)
 }
 
-/// The cells of a request, in the order of its datasets.
-pub(super) fn cells(request: &Request, observer: &mut dyn Observer) -> Result<Vec<Cell>, AppError> {
+/// The cells of a request, in the order of its datasets. `may_go_on` hears of the model before anything is made
+/// of it.
+pub(super) fn cells(
+    request: &Request,
+    may_go_on: impl Fn(&ModelFacts) -> Result<(), AppError>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Cell>, AppError> {
     let Request { model, datasets, comparison, artefacts, measuring, policy } = request;
     let arms = plan::arms(comparison, measuring)?;
     let original = Original::open(prepare::model(model, observer)?)?;
+    let facts = original.facts()?;
+    may_go_on(&facts)?;
     let mut asked = Vec::with_capacity(datasets.len());
     for (dataset, out) in datasets {
         let rows = prepare::dataset(dataset, observer)?;
@@ -139,7 +146,6 @@ pub(super) fn cells(request: &Request, observer: &mut dyn Observer) -> Result<Ve
             arm.recipe().map(|recipe| prepare::artefact(original.source(), recipe, artefacts, observer));
         ready.push(arm.clone().with_files(&original, artefact.transpose()?, measuring.threads)?);
     }
-    let facts = original.facts()?;
     let cell = |asked| plan::cell(facts.clone(), asked, ready.clone(), measuring, policy.clone());
     Ok(asked.into_iter().map(cell).collect())
 }
@@ -150,7 +156,7 @@ pub fn measure(job: Job, workers: &Workers, observer: &mut dyn Observer) -> Resu
     let launcher = workers.launcher();
     let record = match start {
         Start::Fresh(begun) => record::measure(&cell, &out, begun, launcher, observer)?,
-        Start::Resumed(journal, so_far) => record::resume(&cell, journal, &so_far, &out, launcher, observer)?,
+        Start::Resumed(journal, so_far) => record::go_on(&cell, journal, &so_far, &out, launcher, observer)?,
     };
     let report = judge::judge(&out, &record, &record.policy)?;
     Ok(Outcome { record, report })

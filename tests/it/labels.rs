@@ -197,6 +197,7 @@ fn records_of_the_first_version_are_read() {
     record["schema_version"] = json!(1);
     record["environment"] = record["arms"][0]["sessions"][0]["environment"].clone();
     for arm in record["arms"].as_array_mut().unwrap() {
+        // It did not name engines.
         let session = arm.as_object_mut().unwrap().remove("sessions").unwrap()[0].clone();
         for name in ["device", "execution", "memory"] {
             arm[name] = session[name].clone();
@@ -207,5 +208,7 @@ fn records_of_the_first_version_are_read() {
     dataset.remove("zero_shot");
     place.write("out/record.json", &record.to_string());
     assert_eq!(place.gatecheck("report out").code, 0);
-    assert_eq!(place.report()["arms"], report["arms"]);
+    let mut arms = report["arms"].clone();
+    arms.as_array_mut().unwrap().iter_mut().for_each(|arm| arm["engine"] = Value::Null);
+    assert_eq!(place.report()["arms"], arms);
 }
