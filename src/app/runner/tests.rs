@@ -235,7 +235,7 @@ fn resumed(cell: &Cell, calls: u32) -> (RunRecord, usize) {
     while record.interrupted {
         let (journal, folded) = Journal::resume(folder.path()).unwrap();
         let so_far = folded.record;
-        record = record::resume(cell, journal, &so_far, folder.path(), &stopping(), &mut Silent).unwrap();
+        record = record::go_on(cell, journal, &so_far, folder.path(), &stopping(), &mut Silent).unwrap();
         times += 1;
         assert!(times < 200, "no way forward");
     }
