@@ -50,7 +50,7 @@ pub struct Effort {
     /// The throughput phase repeats whole passes until every arm has worked this long.
     pub throughput_s: f64,
     /// Quiet time before an arm takes over, so that threads of the other have stopped spinning.
-    pub settle: Duration,
+    pub pause: Duration,
 }
 
 /// A model on a dataset with its arms.

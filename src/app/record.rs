@@ -71,7 +71,7 @@ pub fn measure(
     let header = Header { schema_version: journal::SCHEMA_VERSION, record: runner::begin(cell), run };
     let mut journal = Journal::begin(folder, header)?;
     runner::run(cell, None, &mut journal, launcher, observer)?;
-    settle(journal, folder)
+    conclude(journal, folder)
 }
 
 /// Goes on with a run that was cut short.
@@ -84,11 +84,11 @@ pub fn go_on(
     observer: &mut dyn Observer,
 ) -> Result<RunRecord, RecordError> {
     runner::run(cell, Some(so_far), &mut journal, launcher, observer)?;
-    settle(journal, folder)
+    conclude(journal, folder)
 }
 
 /// Folds the journal; of a run that is finished, the record takes its place.
-pub fn settle(journal: Journal, folder: &Path) -> Result<RunRecord, RecordError> {
+pub fn conclude(journal: Journal, folder: &Path) -> Result<RunRecord, RecordError> {
     let Folded { mut record, .. } = fold(folder)?;
     if !record.interrupted {
         record::write(folder, &mut record)?;

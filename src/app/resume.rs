@@ -34,7 +34,7 @@ pub fn unfinished(folder: &Path) -> Result<Option<Unfinished>, AppError> {
     let (journal, Folded { record, run, .. }) = Journal::resume(folder).map_err(RecordError::from)?;
     if !record.interrupted {
         // It ended between its last line and its record.
-        record::settle(journal, folder)?;
+        record::conclude(journal, folder)?;
         return Ok(None);
     }
     let Begun { working_folder, mut request } = serde_json::from_value(run).map_err(|error| {

@@ -31,8 +31,8 @@ pub fn cell(
         resamples: defaults::RESAMPLES,
     };
     // Threads of a matrix library spin for some 30 ms after a product before they sleep.
-    let (settle, throughput_s) =
+    let (pause, throughput_s) =
         if mock.is_empty() { (Duration::from_millis(30), 2.0) } else { (Duration::ZERO, 0.0) };
-    let effort = Effort { latency_queries: *latency_queries, throughput_s, settle };
+    let effort = Effort { latency_queries: *latency_queries, throughput_s, pause };
     Cell { model, dataset, settings, policy, seed: *seed, arms, inputs, outputs, gold, effort }
 }

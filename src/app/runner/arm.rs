@@ -154,7 +154,7 @@ impl<'a> Arm<'a> {
         log: &mut Log<'_>,
     ) -> Result<(), Stop> {
         self.enter(Phase::Latency, log)?;
-        self.settle();
+        self.pause();
         let mut block = self.block(journal::Phase::Latency, block);
         for example in examples {
             let batch = self.cell.query(*example)?;
@@ -174,7 +174,7 @@ impl<'a> Arm<'a> {
         log: &mut Log<'_>,
     ) -> Result<(), Stop> {
         self.enter(Phase::Throughput, log)?;
-        self.settle();
+        self.pause();
         let mut block = self.block(journal::Phase::Throughput, block);
         for item in items {
             let examples = &batches[*item];
@@ -214,9 +214,9 @@ impl<'a> Arm<'a> {
         if block.item.is_empty() { Ok(()) } else { log.keep(Entry::Block(block)) }
     }
 
-    fn settle(&self) {
-        if self.works() && self.cell.effort.settle > Duration::ZERO {
-            std::thread::sleep(self.cell.effort.settle);
+    fn pause(&self) {
+        if self.works() && self.cell.effort.pause > Duration::ZERO {
+            std::thread::sleep(self.cell.effort.pause);
         }
     }
 

@@ -101,7 +101,7 @@ fn cell(candidate: MockScript) -> Cell {
         inputs: inputs(&(0..50).map(input).collect::<Vec<_>>()),
         outputs: Outputs::classification(3),
         gold: vec![0.0; 50],
-        effort: Effort { latency_queries: 30, throughput_s: 0.0, settle: Duration::ZERO },
+        effort: Effort { latency_queries: 30, throughput_s: 0.0, pause: Duration::ZERO },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Labelled rows from files: what is in them, which column is what, and which rows count.
 //!
-//! [`load`] settles the columns of jsonl, csv, tsv and parquet files ([`columns`]) and understands their labels
+//! [`load`] finds the columns of jsonl, csv, tsv and parquet files ([`columns`]) and understands their labels
 //! ([`labels`]); texts are read as [`Example`]s, some at a time, when they are asked for ([`Dataset::each`]), so
 //! that a split need not fit into memory.
 
