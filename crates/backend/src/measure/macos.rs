@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn the_power_source_is_the_first_line() {
-        // The forms that pmset(1) documents: a notebook on battery and on mains, and a desktop.
+        // The forms that pmset prints, written by hand: a notebook on battery and on mains, and a desktop.
         let battery = "Now drawing from 'Battery Power'\n -InternalBattery-0 (id=4653155)\t85%; discharging; \
                        4:32 remaining present: true\n";
         let mains = "Now drawing from 'AC Power'\n -InternalBattery-0 (id=4653155)\t100%; charged; 0:00 \
