@@ -92,7 +92,7 @@ pub struct Stored {
 
 /// The Hub's cache alone.
 fn cache() -> Result<Hub, AppError> {
-    let settings = HubSettings { offline: true, ..HubSettings::from_env() };
+    let settings = HubSettings::from_env().cache_only();
     Ok(Hub::new(settings).map_err(PrepareError::from)?)
 }
 

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use hf_hub::RepoType;
 
-use super::{Hub, HubError, download::Commit};
+use super::{
+    Hub, HubError,
+    download::{Alone, Commit},
+};
 
 /// The branch where the Hub keeps every dataset as parquet, one folder a split.
 const PARQUET: &str = "refs/convert/parquet";
@@ -22,7 +25,7 @@ pub struct DatasetFiles {
 
 impl Hub {
     /// Brings one split into the cache, from `revision`, or from the Hub's parquet branch, or from the
-    /// head of `main`.
+    /// head of `main`; when the network is down, from whichever of them the cache has.
     pub fn dataset_files(
         &self,
         id: &str,
@@ -37,13 +40,16 @@ impl Hub {
                 Err(HubError::NotFound { .. } | HubError::Offline { .. }) => {
                     self.commit(RepoType::Dataset, id, "main")?
                 }
+                // Not asked of the Hub again: rows must not depend on which of two requests came through.
+                Err(HubError::Unreachable { what, endpoint, source }) => self
+                    .cached_commit(RepoType::Dataset, id, "main", Alone::Down(source.clone()))
+                    .ok_or(HubError::Unreachable { what, endpoint, source })?,
                 other => other?,
             },
         };
         let files =
             choose(&commit.what, &commit.files, subset, split).and_then(|files| complete(&commit, files));
-        let files =
-            files.map_err(|error| if commit.is_cached_only() { commit.incomplete() } else { error })?;
+        let files = files.map_err(|error| commit.incomplete().unwrap_or(error))?;
         // The first shard comes last: where it is, the others are, which the cache alone could not tell.
         let mut paths: Vec<PathBuf> =
             files.iter().rev().map(|file| commit.fetch(file, observer)).collect::<Result<_, _>>()?;
@@ -56,10 +62,8 @@ impl Hub {
 /// Refuses what an interrupted download may have left: shards without the first.
 fn complete(commit: &Commit<'_>, files: Vec<String>) -> Result<Vec<String>, HubError> {
     let first = files.first().and_then(|file| shard_number(file));
-    if commit.is_cached_only() && first.is_some_and(|number| number != 0) {
-        return Err(commit.incomplete());
-    }
-    Ok(files)
+    let incomplete = commit.incomplete().filter(|_| first.is_some_and(|number| number != 0));
+    incomplete.map_or(Ok(files), Err)
 }
 
 /// A data file's place, read from its path.

@@ -1,7 +1,10 @@
 //! One commit of one repository, file by file, into the cache.
 
 use std::{
+    error::Error,
+    io,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -49,7 +52,7 @@ impl Hub {
         let api = api.map_err(|error| HubError::Unreachable {
             what: "anything".into(),
             endpoint,
-            source: Box::new(error),
+            source: Arc::new(error),
         })?;
         Ok(Self { settings, api })
     }
@@ -59,24 +62,20 @@ impl Hub {
     pub(super) fn commit(&self, kind: RepoType, id: &str, revision: &str) -> Result<Commit<'_>, HubError> {
         names::check_id(id)?;
         names::check_revision(revision)?;
-        let what = match kind {
-            RepoType::Dataset => format!("dataset `{id}`"),
-            RepoType::Model | RepoType::Space => format!("model `{id}`"),
-        };
-        let repo = Repo::with_revision(id.to_owned(), kind, revision.to_owned());
-        let cached = || self.cached_commit(&repo, &what);
-        if self.settings.offline {
+        let what = words(kind, id);
+        if let Some(variable) = self.settings.offline {
             let cache = self.settings.cache.clone();
-            return cached().ok_or(HubError::Offline { what, cache });
+            let cached = self.cached_commit(kind, id, revision, Alone::Forbidden(variable));
+            return cached.ok_or(HubError::Offline { what, cache, variable });
         }
+        let repo = Repo::with_revision(id.to_owned(), kind, revision.to_owned());
         let asked = if revision == "main" { what.clone() } else { format!("{what}, revision `{revision}`") };
         let info = match self.api.repo(repo.clone()).info() {
             Ok(info) => info,
             Err(error) => {
-                return match self.explain(&asked, error) {
-                    error @ HubError::Unreachable { .. } => cached().ok_or(error),
-                    error => Err(error),
-                };
+                let error = self.explain(&asked, error);
+                let HubError::Unreachable { source, .. } = &error else { return Err(error) };
+                return self.cached_commit(kind, id, revision, Alone::Down(source.clone())).ok_or(error);
             }
         };
         let files: Vec<_> = info.siblings.into_iter().map(|file| file.rfilename).collect();
@@ -90,14 +89,22 @@ impl Hub {
             hub: self,
             what,
             folder: cache.repo(exact.clone()).pointer_path(&info.sha),
-            remote: Some(self.api.repo(exact)),
+            remote: Ok(self.api.repo(exact)),
             named: cache.repo(repo),
             sha: info.sha,
             files,
         })
     }
 
-    fn cached_commit(&self, repo: &Repo, what: &str) -> Option<Commit<'_>> {
+    /// What the cache has of a commit.
+    pub(super) fn cached_commit(
+        &self,
+        kind: RepoType,
+        id: &str,
+        revision: &str,
+        alone: Alone,
+    ) -> Option<Commit<'_>> {
+        let repo = Repo::with_revision(id.to_owned(), kind, revision.to_owned());
         let cache = Cache::new(self.settings.cache.clone());
         let reference = self.settings.cache.join(repo.folder_name()).join("refs").join(repo.revision());
         let sha = match std::fs::read_to_string(reference) {
@@ -105,15 +112,15 @@ impl Hub {
             Err(_) if names::is_commit(repo.revision()) => repo.revision().to_owned(),
             Err(_) => return None,
         };
-        let named = cache.repo(repo.clone());
+        let named = cache.repo(repo);
         let folder = names::stays_inside(&sha).then(|| named.pointer_path(&sha))?;
         let mut files = Vec::new();
         list(&folder, "", &mut files);
         (!files.is_empty()).then(|| Commit {
             hub: self,
-            what: what.to_owned(),
+            what: words(kind, id),
             folder,
-            remote: None,
+            remote: Err(alone),
             named,
             sha,
             files,
@@ -130,13 +137,48 @@ impl Hub {
                     HubError::Denied { what, endpoint, status, with_token: self.settings.token.is_some() }
                 }
                 ureq::Error::StatusCode(status) => HubError::Status { what, endpoint, status },
-                error => HubError::Unreachable { what, endpoint, source: Box::new(error) },
+                error => HubError::Unreachable { what, endpoint, source: Arc::new(error) },
             },
             ApiError::TooManyRetries(error) => self.explain(&what, *error),
             ApiError::LockAcquisition(_) => HubError::Busy { what },
-            error => HubError::Unreachable { what, endpoint, source: Box::new(error) },
+            ApiError::IoError(error) if is_of_disk(&error) => {
+                fs::FileError::new("write into", &self.settings.cache, error).into()
+            }
+            error => HubError::Unreachable { what, endpoint, source: Arc::new(error) },
         }
     }
+}
+
+/// Why only the cache is at hand.
+pub(super) enum Alone {
+    /// This variable says so.
+    Forbidden(&'static str),
+    /// The Hub was not reached.
+    Down(Arc<dyn Error + Send + Sync>),
+}
+
+/// A repository in words.
+fn words(kind: RepoType, id: &str) -> String {
+    match kind {
+        RepoType::Dataset => format!("dataset `{id}`"),
+        RepoType::Model | RepoType::Space => format!("model `{id}`"),
+    }
+}
+
+/// Whether it is the cache that failed: while a body is copied into a file, hf-hub has one error for both sides.
+fn is_of_disk(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+    )
 }
 
 /// Every file below a folder, as paths with `/`, sorted.
@@ -165,34 +207,38 @@ pub(super) struct Commit<'a> {
     pub(super) files: Vec<String>,
     /// Where its files are, once fetched.
     pub(super) folder: PathBuf,
-    /// `None` when only the cache is at hand.
-    remote: Option<ApiRepo>,
+    remote: Result<ApiRepo, Alone>,
     /// The repository under the revision as asked for.
     named: CacheRepo,
 }
 
 impl Commit<'_> {
-    /// Whether only the cache is at hand, so that a missing file may be missing from there only.
-    pub(super) fn is_cached_only(&self) -> bool {
-        self.remote.is_none()
-    }
-
     /// Whether the commit has a file of this name.
     pub(super) fn has(&self, file: &str) -> bool {
         self.files.iter().any(|name| name == file)
     }
 
-    /// The error for something that the cache alone cannot give.
-    pub(super) fn incomplete(&self) -> HubError {
-        HubError::Offline { what: self.what.clone(), cache: self.hub.settings.cache.clone() }
+    /// Where only the cache is at hand, so that something may be missing from there alone: the error for that.
+    pub(super) fn incomplete(&self) -> Option<HubError> {
+        self.remote.as_ref().err().map(|alone| self.not_cached(alone))
+    }
+
+    fn not_cached(&self, alone: &Alone) -> HubError {
+        let HubSettings { endpoint, cache, .. } = self.hub.settings.clone();
+        let what = self.what.clone();
+        match alone {
+            Alone::Forbidden(variable) => HubError::Offline { what, cache, variable: *variable },
+            Alone::Down(source) => HubError::Unreachable { what, endpoint, source: source.clone() },
+        }
     }
 
     /// The path of one file, downloaded unless it is in the cache.
     pub(super) fn fetch(&self, file: &str, observer: Observer<'_>) -> Result<PathBuf, HubError> {
         let path = self.folder.join(file);
-        let (false, Some(remote)) = (path.is_file(), &self.remote) else {
-            return if path.is_file() { Ok(path) } else { Err(self.incomplete()) };
-        };
+        if path.is_file() {
+            return Ok(path);
+        }
+        let remote = self.remote.as_ref().map_err(|alone| self.not_cached(alone))?;
         let mut attempt = 1;
         loop {
             match self.download(remote, file, &path, observer) {
@@ -244,7 +290,7 @@ impl Commit<'_> {
 
     /// Notes in the cache which commit the revision meant, as Python does, for use without a network.
     pub(super) fn remember(&self) -> Result<(), HubError> {
-        if self.remote.is_none() {
+        if self.remote.is_err() {
             return Ok(());
         }
         let noted = self.named.create_ref(&self.sha);

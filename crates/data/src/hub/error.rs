@@ -1,6 +1,6 @@
 //! What can go wrong with the Hub, each with its own way out.
 
-use std::{error::Error, path::PathBuf};
+use std::{error::Error, path::PathBuf, sync::Arc};
 
 use gatecheck_base::{fs::FileError, kind::ErrorKind, text};
 
@@ -58,15 +58,17 @@ pub enum HubError {
         endpoint: String,
         /// What the connection said.
         #[source]
-        source: Box<dyn Error + Send + Sync>,
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// The cache may be used only, and lacks it.
-    #[error("{what} is not complete in the cache `{}`, and `HF_HUB_OFFLINE` is set", .cache.display())]
+    #[error("{what} is not complete in the cache `{}`, and `{variable}` is set", .cache.display())]
     Offline {
         /// What was asked for.
         what: String,
         /// The cache.
         cache: PathBuf,
+        /// The variable that forbids the network.
+        variable: &'static str,
     },
     /// The bytes are not those that the Hub announced.
     #[error("{what} arrived damaged: {detail}")]
@@ -173,8 +175,8 @@ impl HubError {
             Self::Unreachable { .. } => "check the network and `HF_ENDPOINT`; with everything in the cache \
                                          already, or a local folder, no network is needed"
                 .into(),
-            Self::Offline { .. } => "unset `HF_HUB_OFFLINE` once to download it".into(),
-            Self::Damaged { .. } => "the file was removed from the cache; run again".into(),
+            Self::Offline { variable, .. } => format!("unset `{variable}` once to download it"),
+            Self::Damaged { .. } => "what arrived was not kept; run again".into(),
             Self::OnlyPickles { page, .. } => format!(
                 "convert them with https://huggingface.co/spaces/safetensors/convert, which opens a pull request \
                  at {page}/discussions, and use `revision: refs/pr/NUMBER`"

@@ -54,11 +54,7 @@ impl Hub {
         let commit = self.commit(RepoType::Model, id, revision.unwrap_or("main"))?;
         if !commit.has("config.json") {
             let what = commit.what.clone();
-            return Err(if commit.is_cached_only() {
-                commit.incomplete()
-            } else {
-                HubError::NoConfig { what }
-            });
+            return Err(commit.incomplete().unwrap_or(HubError::NoConfig { what }));
         }
         let page = format!("{}/{id}", self.settings.endpoint);
         check_weights(&commit, page)?;
@@ -84,8 +80,8 @@ fn check_weights(commit: &Commit<'_>, page: String) -> Result<(), HubError> {
     if commit.has(WEIGHTS) || commit.has(INDEX) {
         return Ok(());
     }
-    if commit.is_cached_only() {
-        return Err(commit.incomplete());
+    if let Some(error) = commit.incomplete() {
+        return Err(error);
     }
     let what = commit.what.clone();
     let is_other = |file: &&String| OTHER_WEIGHTS.iter().any(|ending| file.ends_with(ending));
@@ -116,7 +112,7 @@ fn weights(commit: &Commit<'_>, observer: Observer<'_>) -> Result<Vec<String>, H
         if !shard.ends_with(".safetensors") {
             return Err(malformed(format!("`{shard}` is no safetensors file")));
         }
-        if !commit.is_cached_only() && !commit.has(shard) {
+        if commit.incomplete().is_none() && !commit.has(shard) {
             return Err(malformed(format!("the repository has no `{shard}`")));
         }
     }

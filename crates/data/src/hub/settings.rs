@@ -5,6 +5,9 @@ use std::{env, fmt, fs, path::PathBuf};
 /// The Hub that is asked when `HF_ENDPOINT` is not set.
 const ENDPOINT: &str = "https://huggingface.co";
 
+/// The variables that forbid the network.
+const OFFLINE: [&str; 2] = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"];
+
 /// How to reach the Hub. hf-hub itself honours only `HF_HOME` and `HF_ENDPOINT`, so everything is
 /// resolved here, as the Python library does.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,8 +18,8 @@ pub struct HubSettings {
     pub cache: PathBuf,
     /// Access token.
     pub token: Option<String>,
-    /// Use the cache only.
-    pub offline: bool,
+    /// Use the cache only, since this variable says so.
+    pub offline: Option<&'static str>,
 }
 
 /// Leaves the token out.
@@ -35,8 +38,8 @@ impl fmt::Debug for HubSettings {
 }
 
 impl HubSettings {
-    /// Reads `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`, `HF_TOKEN_PATH` and
-    /// `HF_HUB_OFFLINE`.
+    /// Reads `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`, `HF_TOKEN_PATH` and `HF_HUB_OFFLINE`, and the
+    /// older or more general variables that Python reads in their stead.
     pub fn from_env() -> Self {
         Self::from_lookup(|name| env::var(name).ok())
     }
@@ -58,8 +61,13 @@ impl HubSettings {
             endpoint: endpoint.trim().trim_end_matches('/').to_owned(),
             cache: cache.unwrap_or_else(|| home.join("hub")),
             token: token.filter(|token| !token.is_empty()),
-            offline: ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].iter().any(|name| is_on(variable(name))),
+            offline: OFFLINE.into_iter().find(|name| is_on(variable(name))),
         }
+    }
+
+    /// The same for the cache alone, as if `HF_HUB_OFFLINE` were set.
+    pub fn cache_only(self) -> Self {
+        Self { offline: Some(OFFLINE[0]), ..self }
     }
 }
 
@@ -89,7 +97,7 @@ mod tests {
         let settings = settings(&[("HOME", "/home/u"), ("HF_HUB_OFFLINE", "0"), ("HF_TOKEN", " ")]);
         let cache = PathBuf::from("/home/u/.cache/huggingface/hub");
         let endpoint = "https://huggingface.co".to_owned();
-        assert_eq!(settings, HubSettings { endpoint, cache, token: None, offline: false });
+        assert_eq!(settings, HubSettings { endpoint, cache, token: None, offline: None });
     }
 
     #[test]
@@ -99,7 +107,8 @@ mod tests {
         assert_eq!(settings(&all[1..]).cache, PathBuf::from("/h/hub"));
         assert_eq!(settings(&all[2..]).cache, PathBuf::from("/x/huggingface/hub"));
         let other = settings(&[("HF_ENDPOINT", "http://mirror:8080/"), ("HF_HUB_OFFLINE", "TRUE")]);
-        assert_eq!((other.endpoint.as_str(), other.offline), ("http://mirror:8080", true));
+        assert_eq!((other.endpoint.as_str(), other.offline), ("http://mirror:8080", Some("HF_HUB_OFFLINE")));
+        assert_eq!(settings(&[("TRANSFORMERS_OFFLINE", "1")]).offline, Some("TRANSFORMERS_OFFLINE"));
     }
 
     #[test]

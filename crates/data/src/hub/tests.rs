@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use gatecheck_base::fs;
+use gatecheck_base::{fs, kind::ErrorKind};
 use tempfile::TempDir;
 use tiny_http::{Header, Request, Response, Server};
 
@@ -71,7 +71,7 @@ impl FakeHub {
 
     fn settings(&self) -> HubSettings {
         let cache = self.cache.path().join("hub");
-        HubSettings { endpoint: self.endpoint.clone(), cache, token: None, offline: false }
+        HubSettings { endpoint: self.endpoint.clone(), cache, token: None, offline: None }
     }
 
     fn hub(&self) -> Hub {
@@ -79,7 +79,12 @@ impl FakeHub {
     }
 
     fn offline(&self) -> Hub {
-        Hub::new(HubSettings { offline: true, ..self.settings() }).unwrap()
+        Hub::new(self.settings().cache_only()).unwrap()
+    }
+
+    /// The same cache, and nobody at the address.
+    fn down(&self) -> Hub {
+        Hub::new(HubSettings { endpoint: "http://127.0.0.1:9".into(), ..self.settings() }).unwrap()
     }
 
     /// Requests so far that match.
@@ -216,8 +221,7 @@ fn the_cache_serves_offline_and_when_the_network_is_down() {
     assert_eq!(snapshot(&fake.offline()).unwrap(), first);
     assert_eq!(fake.offline().model_snapshot("owner/model", Some(SHA), &mut quiet).unwrap(), first);
     assert_eq!(fake.count(""), requests);
-    let down = HubSettings { endpoint: "http://127.0.0.1:9".into(), ..fake.settings() };
-    assert_eq!(snapshot(&Hub::new(down).unwrap()).unwrap(), first);
+    assert_eq!(snapshot(&fake.down()).unwrap(), first);
     // Python keeps the layout: a reference, blobs and links.
     let repo = fake.cache.path().join("hub/models--owner--model");
     assert_eq!(std::fs::read_to_string(repo.join("refs/main")).unwrap(), SHA);
@@ -235,6 +239,24 @@ fn offline_without_the_files_is_said() {
     let folder = snapshot(&fake.hub()).unwrap().folder;
     std::fs::remove_file(folder.join("model.safetensors")).unwrap();
     assert!(matches!(snapshot(&fake.offline()), Err(HubError::Offline { .. })));
+    let other = HubSettings { offline: Some("TRANSFORMERS_OFFLINE"), ..fake.settings() };
+    let error = snapshot(&Hub::new(other).unwrap()).unwrap_err();
+    assert!(error.to_string().ends_with("and `TRANSFORMERS_OFFLINE` is set"), "{error}");
+    assert_eq!(error.hint().unwrap(), "unset `TRANSFORMERS_OFFLINE` once to download it");
+    // Nobody forbade the network: it is down.
+    let error = snapshot(&fake.down()).unwrap_err();
+    assert_eq!(error.to_string(), "failed to fetch model `owner/model` from http://127.0.0.1:9");
+    assert_eq!(error.kind(), ErrorKind::Network);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_no_network() {
+    let fake = FakeHub::new(&[("models/owner/model@main", model())]);
+    fs::write_atomic(&fake.cache.path().join("hub/models--owner--model/blobs"), b"in the way").unwrap();
+    let error = snapshot(&fake.hub()).unwrap_err();
+    assert!(error.to_string().starts_with("failed to write into `"), "{error}");
+    assert_eq!((error.kind(), error.hint()), (ErrorKind::Disk, None));
+    assert_eq!(fake.count("/resolve/"), 2, "asked once, in two requests");
 }
 
 #[test]
@@ -258,8 +280,7 @@ fn refusals_differ() {
     assert!(error.to_string().contains("refused access to `1_Pooling/config.json`"), "{error}");
     assert!(error.hint().unwrap().contains("the token in use"));
     assert!(!format!("{error:?}").contains("hf_secret"));
-    let nowhere = HubSettings { endpoint: "http://127.0.0.1:9".into(), ..fake.settings() };
-    let error = ask(&Hub::new(nowhere).unwrap(), "owner/model");
+    let error = ask(&fake.down(), "owner/model");
     assert_eq!(error.to_string(), "failed to fetch model `owner/model` from http://127.0.0.1:9");
     assert!(error.hint().unwrap().contains("network"));
     let error = fake.hub().model_snapshot("owner/model", Some("v9"), &mut quiet).unwrap_err();
@@ -384,7 +405,11 @@ fn a_dataset_without_that_branch_is_read_from_its_own_files() {
     let fake = FakeHub::new(&[("datasets/owner/set@main", own)]);
     let found = fake.hub().dataset_files("owner/set", None, "test", None, &mut quiet).unwrap();
     assert_eq!(std::fs::read_to_string(&found.files[0]).unwrap(), "test");
-    assert_eq!(fake.offline().dataset_files("owner/set", None, "test", None, &mut quiet).unwrap(), found);
+    for hub in [fake.offline(), fake.down()] {
+        assert_eq!(hub.dataset_files("owner/set", None, "test", None, &mut quiet).unwrap(), found);
+    }
+    let error = fake.down().dataset_files("owner/set", None, "train", None, &mut quiet).unwrap_err();
+    assert_eq!(error.to_string(), "failed to fetch dataset `owner/set` from http://127.0.0.1:9");
     let error = fake.hub().dataset_files("owner/none", None, "test", None, &mut quiet).unwrap_err();
     assert!(error.to_string().starts_with("dataset `owner/none` was not found on"), "{error}");
 }
