@@ -74,7 +74,7 @@ fn facts(
         zero_shot: question.zero_shot,
         token_types: Some(token_types),
         rows: inputs.len() as u64,
-        dropped_without_label: dataset.dropped_without_label,
+        dropped_without_label: dataset.dropped_without_label(),
         truncated: inputs.truncated() as u64,
         max_length: encoder.max_length() as u32,
         real_tokens: inputs.tokens().into_iter().map(u64::from).sum(),

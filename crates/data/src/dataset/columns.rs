@@ -23,18 +23,18 @@ const LABELS: &[&str] =
 
 /// Columns that were found in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub(super) struct Found {
     /// The text, or the first of two.
-    pub text: String,
+    pub(super) text: String,
     /// The second text of a pair.
-    pub pair: Option<String>,
+    pub(super) pair: Option<String>,
     /// The label or score.
-    pub label: String,
+    pub(super) label: String,
 }
 
 impl Found {
     /// The names, in the order text, label, pair.
-    pub fn names(&self) -> Vec<&str> {
+    pub(super) fn names(&self) -> Vec<&str> {
         let mut names = vec![self.text.as_str(), self.label.as_str()];
         names.extend(self.pair.as_deref());
         names
@@ -44,7 +44,7 @@ impl Found {
 /// Settles the columns: names given must exist, the rest is inferred from common names.
 ///
 /// A pair is inferred only when the text is too: a named text without a pair is a single text.
-pub fn resolve(path: &Path, wanted: &Columns, columns: &[String]) -> Result<Found, DatasetError> {
+pub(super) fn resolve(path: &Path, wanted: &Columns, columns: &[String]) -> Result<Found, DatasetError> {
     let Columns { text, pair, label } = wanted;
     for name in [text, pair, label].into_iter().flatten() {
         if !columns.contains(name) {

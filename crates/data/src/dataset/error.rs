@@ -169,8 +169,8 @@ impl DatasetError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::File(error) => error.kind(ErrorKind::Usage),
+            Self::Changed { .. } => ErrorKind::Disk,
             Self::Format { .. }
-            | Self::Changed { .. }
             | Self::NoFiles { .. }
             | Self::Empty { .. }
             | Self::Encoding { .. }

@@ -11,8 +11,9 @@ use super::{DatasetError, DatasetSpec, Gold, cell::Cell, manifest::LabelNames};
 
 /// A label, and the first row that has it.
 #[derive(Debug)]
-pub(super) struct Row {
+struct Row {
     path: PathBuf,
+    column: String,
     /// Counted from 1.
     row: usize,
     label: Cell,
@@ -25,18 +26,19 @@ pub(super) struct Labels {
     known: HashMap<String, u32>,
     /// For every row with a label its position in `different`.
     rows: Vec<u32>,
-    dropped: u64,
+    /// For every row without one how many came before it that have one.
+    dropped: Vec<u32>,
 }
 
 impl Labels {
     /// Adds the label of a row; one without is only counted.
-    pub(super) fn push(&mut self, path: &Path, row: usize, label: Cell) {
+    pub(super) fn push(&mut self, path: &Path, column: &str, row: usize, label: Cell) {
         if is_missing(&label) {
-            self.dropped += 1;
+            self.dropped.push(self.rows.len() as u32);
             return;
         }
         let position = *self.known.entry(format!("{label:?}")).or_insert_with(|| {
-            self.different.push(Row { path: path.to_owned(), row, label });
+            self.different.push(Row { path: path.to_owned(), column: column.to_owned(), row, label });
             self.different.len() as u32 - 1
         });
         self.rows.push(position);
@@ -48,14 +50,18 @@ pub(super) struct Labelled {
     pub(super) task: Task,
     pub(super) names: Vec<String>,
     pub(super) golds: Vec<Gold>,
-    pub(super) dropped: u64,
+    pub(super) dropped: Vec<u32>,
 }
 
 /// Understands the labels.
 pub(super) fn resolve(spec: &DatasetSpec, labels: Labels) -> Result<Labelled, DatasetError> {
     let Labels { different, known: _, rows, dropped } = labels;
     if rows.is_empty() {
+        let dropped = dropped.len() as u64;
         return Err(DatasetError::Unlabelled { name: spec.name.clone(), split: spec.split.clone(), dropped });
+    }
+    if let Some(row) = different.iter().find(|row| matches!(row.label, Cell::Other(_))) {
+        return Err(wrong_type(row, "a label"));
     }
     let task = spec.task.unwrap_or_else(|| infer_task(spec, &different));
     let names = match &spec.labels {
@@ -97,6 +103,10 @@ fn number(label: &Cell) -> Option<f64> {
     }
 }
 
+fn whole(label: &Cell) -> Option<i64> {
+    number(label).filter(|number| number.fract() == 0.0).map(|number| number as i64)
+}
+
 /// Scores are numbers of which at least one is not whole, in a dataset without class names.
 fn infer_task(spec: &DatasetSpec, rows: &[Row]) -> Task {
     let numbers: Option<Vec<_>> = rows.iter().map(|row| number(&row.label)).collect();
@@ -107,9 +117,7 @@ fn infer_task(spec: &DatasetSpec, rows: &[Row]) -> Task {
 /// Text labels are their own names, in alphabetical order; numbers are named by their digits, which
 /// no model's class is called, so that nobody scores them in the wrong order.
 fn infer_names(rows: &[Row]) -> LabelNames {
-    let whole = |row: &Row| number(&row.label).filter(|number| number.fract() == 0.0);
-    if let Some(numbers) = rows.iter().map(whole).collect::<Option<Vec<_>>>() {
-        let mut numbers: Vec<_> = numbers.into_iter().map(|number| number as i64).collect();
+    if let Some(mut numbers) = rows.iter().map(|row| whole(&row.label)).collect::<Option<Vec<_>>>() {
         numbers.sort_unstable();
         numbers.dedup();
         return LabelNames::Written(numbers.iter().map(|n| (n.to_string(), n.to_string())).collect());
@@ -124,28 +132,34 @@ fn infer_names(rows: &[Row]) -> LabelNames {
 }
 
 fn score(row: &Row) -> Result<f64, DatasetError> {
-    number(&row.label).filter(|number| number.is_finite()).ok_or_else(|| DatasetError::Type {
-        path: row.path.clone(),
-        row: row.row,
-        column: "label".into(),
-        found: format!("`{}`", written(&row.label)),
-        wanted: "a score",
-    })
+    number(&row.label).filter(|number| number.is_finite()).ok_or_else(|| wrong_type(row, "a score"))
+}
+
+fn wrong_type(row: &Row, wanted: &'static str) -> DatasetError {
+    let found = match &row.label {
+        Cell::Other(found) => found.clone(),
+        label => format!("`{}`", written(label)),
+    };
+    DatasetError::Type { path: row.path.clone(), row: row.row, column: row.column.clone(), found, wanted }
 }
 
 /// The class of one row, as a position in `names`.
 fn class(row: &Row, labels: &LabelNames, names: &[String]) -> Result<usize, DatasetError> {
     let text = written(&row.label);
-    let by_name = || names.iter().position(|name| name.to_lowercase() == text.to_lowercase());
-    let found = match labels {
-        LabelNames::Written(pairs) => {
-            let pair = pairs.iter().find(|(written, _)| *written == text);
-            pair.and_then(|(_, name)| names.iter().position(|known| known == name)).or_else(by_name)
-        }
-        LabelNames::Ordered(_) | LabelNames::Unknown => {
-            by_name().or_else(|| text.parse().ok().filter(|position| *position < names.len()))
+    let place = |text: &str| {
+        let by_name = || names.iter().position(|name| name.to_lowercase() == text.to_lowercase());
+        match labels {
+            LabelNames::Written(pairs) => {
+                let pair = pairs.iter().find(|(written, _)| *written == text);
+                pair.and_then(|(_, name)| names.iter().position(|known| known == name)).or_else(by_name)
+            }
+            LabelNames::Ordered(_) | LabelNames::Unknown => {
+                by_name().or_else(|| text.parse().ok().filter(|position| *position < names.len()))
+            }
         }
     };
+    // As it stands first: a name may look like a number.
+    let found = place(&text).or_else(|| place(&whole(&row.label)?.to_string()));
     found.ok_or_else(|| DatasetError::Label {
         path: row.path.clone(),
         row: row.row,
@@ -154,7 +168,8 @@ fn class(row: &Row, labels: &LabelNames, names: &[String]) -> Result<usize, Data
     })
 }
 
-/// A label as a name or whole number. pandas turns whole labels into floats when one is missing.
+/// A label as it stands. pandas turns whole labels into floats when one is missing: in a file of text those
+/// stand as `1.0`.
 fn written(label: &Cell) -> String {
     match label {
         Cell::Text(text) => text.trim().to_owned(),
@@ -174,7 +189,7 @@ mod tests {
     fn run(spec: &DatasetSpec, labels: &[Cell]) -> Result<Labelled, DatasetError> {
         let mut all = Labels::default();
         for (position, label) in labels.iter().enumerate() {
-            all.push(Path::new("d.jsonl"), position + 1, label.clone());
+            all.push(Path::new("d.jsonl"), "gold", position + 1, label.clone());
         }
         resolve(spec, all)
     }
@@ -209,7 +224,34 @@ mod tests {
         ];
         let labelled = run(&named(), &cells).unwrap();
         assert_eq!(golds(&labelled), [2, 0, 1, 2]);
-        assert_eq!((labelled.dropped, labelled.task), (3, Task::Classification));
+        assert_eq!((labelled.dropped, labelled.task), (vec![1, 2, 2], Task::Classification));
+    }
+
+    #[test]
+    fn a_whole_number_counts_however_it_is_written() {
+        for cells in [[text("1.0"), text(" 02")], [text("1"), Cell::Real(2.0)]] {
+            assert_eq!(golds(&run(&named(), &cells).unwrap()), [1, 2]);
+            let nameless = run(&DatasetSpec::default(), &cells).unwrap();
+            assert_eq!(
+                (nameless.names.as_slice(), golds(&nameless)),
+                (&["1".into(), "2".into()][..], vec![0, 1])
+            );
+        }
+        let names = LabelNames::Ordered(vec!["v2".into(), "1.0".into()]);
+        let spec = DatasetSpec { labels: names, ..DatasetSpec::default() };
+        assert_eq!(golds(&run(&spec, &[text("1.0"), text("0.0")]).unwrap()), [1, 0], "a name comes first");
+        assert!(run(&named(), &[text("1.5")]).is_err());
+    }
+
+    #[test]
+    fn lists_are_no_labels() {
+        for task in [None, Some(Task::Similarity)] {
+            let spec = DatasetSpec { task, ..DatasetSpec::default() };
+            let list = Cell::Other("a value of type list".into());
+            let error = run(&spec, &[text("a"), list]).err().unwrap();
+            let expected = "row 2 of `d.jsonl` has a value of type list in column `gold`, not a label";
+            assert_eq!(error.to_string(), expected);
+        }
     }
 
     #[test]
@@ -247,11 +289,11 @@ mod tests {
     fn fractions_are_scores() {
         let labelled =
             run(&DatasetSpec::default(), &[Cell::Whole(5), text("2.5"), Cell::Real(-1.0)]).unwrap();
-        assert_eq!((labelled.task, labelled.dropped), (Task::Similarity, 1));
+        assert_eq!((labelled.task, labelled.dropped), (Task::Similarity, vec![2]));
         assert_eq!(labelled.golds[1], Gold::Score(2.5));
         let spec = DatasetSpec { task: Some(Task::Similarity), ..DatasetSpec::default() };
         let error = run(&spec, &[Cell::Whole(5), text("high")]).err().unwrap();
-        assert_eq!(error.to_string(), "row 2 of `d.jsonl` has `high` in column `label`, not a score");
+        assert_eq!(error.to_string(), "row 2 of `d.jsonl` has `high` in column `gold`, not a score");
         assert!(run(&spec, &[text("inf")]).is_err());
     }
 

@@ -24,7 +24,7 @@ pub fn load(spec: &DatasetSpec, files: &[PathBuf]) -> Result<Dataset, DatasetErr
         let mut row = 0;
         table.each_row(&[&found.label], &mut |mut cells| {
             row += 1;
-            labels.push(path, row, cells.pop().unwrap_or(Cell::Null));
+            labels.push(path, &found.label, row, cells.pop().unwrap_or(Cell::Null));
             Ok(())
         })?;
         if row == 0 {
@@ -49,7 +49,7 @@ pub fn load(spec: &DatasetSpec, files: &[PathBuf]) -> Result<Dataset, DatasetErr
         metrics: spec.metrics.clone(),
         golds: labelled.golds,
         label_names: labelled.names,
-        dropped_without_label: labelled.dropped,
+        dropped: labelled.dropped,
         texts: Texts::Files(sources),
     })
 }

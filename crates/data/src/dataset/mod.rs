@@ -1,19 +1,20 @@
 //! Labelled rows from files: what is in them, which column is what, and which rows count.
 //!
 //! [`load`] finds the columns of jsonl, csv, tsv and parquet files ([`columns`]) and understands their labels
-//! ([`labels`]); texts are read as [`Example`]s, some at a time, when they are asked for ([`Dataset::each`]), so
-//! that a split need not fit into memory.
+//! ([`labels`]); texts are read as [`Example`]s when they are asked for ([`Dataset::each`]). JSON lines and
+//! Parquet are read some rows at a time, so that a split need not fit into memory; CSV and TSV files are parsed as
+//! a whole.
 
 mod cell;
-pub mod columns;
+mod columns;
 mod error;
 mod frame;
 mod jsonl;
 mod labels;
 mod lines;
-pub mod load;
+mod load;
 pub mod manifest;
-pub mod sample;
+mod sample;
 mod source;
 mod split;
 mod table;

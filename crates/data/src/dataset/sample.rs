@@ -2,12 +2,13 @@
 
 use super::Dataset;
 
-/// Keeps the first `count` labelled rows; a count beyond the end keeps all.
+/// Keeps the first `count` labelled rows, as if the files ended there; a count beyond the end keeps all.
 ///
 /// First rather than random: two runs with the same limit see the same rows without a seed. A file
 /// sorted by label is a bad match for a limit.
 pub fn limit(dataset: &mut Dataset, count: usize) {
     dataset.golds.truncate(count);
+    dataset.dropped.retain(|before| (*before as usize) < count);
 }
 
 #[cfg(test)]
@@ -37,6 +38,16 @@ mod tests {
         let mut few = dataset();
         limit(&mut few, 2);
         assert_eq!(texts(&few), "01");
+    }
+
+    #[test]
+    fn rows_left_out_beyond_the_limit_are_not_counted() {
+        let dropped = |count| {
+            let mut few = Dataset { dropped: vec![0, 2, 2, 5], ..dataset() };
+            limit(&mut few, count);
+            few.dropped_without_label()
+        };
+        assert_eq!([1, 2, 3, 5, 6].map(dropped), [1, 1, 3, 3, 4]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use gatecheck_judge::task::{Metric, Task};
 
 use super::{DatasetError, Example, Gold, source::Source};
 
-/// A labelled split in the order of its files. Labels are in memory, texts are not.
+/// A labelled split in the order of its files. Labels are held, texts are read when they are asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// Name as given or configured.
@@ -25,8 +25,8 @@ pub struct Dataset {
     pub golds: Vec<Gold>,
     /// Class names, in the order that [`Gold::Label`] counts; empty for scores.
     pub label_names: Vec<String>,
-    /// Rows left out because their label was -1, null or empty.
-    pub dropped_without_label: u64,
+    /// For every row left out because its label was -1, null or empty: how many that count came before it.
+    pub(super) dropped: Vec<u32>,
     /// The texts of the same rows.
     pub(super) texts: Texts,
 }
@@ -55,9 +55,14 @@ impl Dataset {
             metrics: Vec::new(),
             golds,
             label_names,
-            dropped_without_label: 0,
+            dropped: Vec::new(),
             texts: Texts::Memory(texts),
         }
+    }
+
+    /// Rows left out because their label was -1, null or empty.
+    pub fn dropped_without_label(&self) -> u64 {
+        self.dropped.len() as u64
     }
 
     /// Whether any row has two texts.
@@ -144,5 +149,6 @@ mod tests {
         dataset.golds.push(Gold::Label(0));
         let error = dataset.each(9, |_| Ok::<_, DatasetError>(())).unwrap_err();
         assert_eq!(error.to_string(), "the files of dataset `d` changed while they were read");
+        assert_eq!(error.kind(), gatecheck_base::kind::ErrorKind::Disk);
     }
 }
