@@ -53,7 +53,7 @@ impl RecordError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Journal(JournalError::File(error))
-            | Self::Record(record::RecordError::File(error))
+            | Self::Record(record::RecordError::Read(error) | record::RecordError::Write(error))
             | Self::File(error) => error.kind(ErrorKind::Usage),
             Self::Journal(_) | Self::Record(_) | Self::Changed { .. } => ErrorKind::Usage,
         }

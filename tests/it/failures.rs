@@ -182,6 +182,11 @@ fn a_cell_that_cannot_be_written_leaves_the_others() {
     let output = place.gatecheck(&command);
     assert_eq!(output.code, 3, "{}", output.stderr);
     assert!(output.stderr.contains("error: failed to write `out/rows/record.json`"), "{}", output.stderr);
+    let hint = "hint: make room there, then go on with `gatecheck run --resume out/rows`\n";
+    assert!(output.stderr.contains(hint), "{}", output.stderr);
+    std::fs::remove_dir_all(place.path("out/rows/record.json")).unwrap();
+    let output = place.gatecheck("run --resume out/rows --mock mock.json");
+    assert!(place.files("out/rows").contains(&"record.json".to_owned()), "{}", output.stderr);
     assert_eq!(place.json("out/more/report.json")["arms"].as_array().unwrap().len(), 2);
 }
 

@@ -29,9 +29,13 @@ impl FileError {
         Self { action, path: path.to_owned(), source }
     }
 
-    /// What kind of error it is, where a file that is not there at all is one of kind `missing`.
-    pub fn kind(&self, missing: ErrorKind) -> ErrorKind {
-        if self.source.kind() == io::ErrorKind::NotFound { missing } else { ErrorKind::Disk }
+    /// What kind of error it is, where a file that is not there at all, or not the text that it should be, is one
+    /// of kind `unfit`.
+    pub fn kind(&self, unfit: ErrorKind) -> ErrorKind {
+        match self.source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::InvalidData => unfit,
+            _ => ErrorKind::Disk,
+        }
     }
 }
 
@@ -167,6 +171,13 @@ mod tests {
             assert_eq!(error.kind(ErrorKind::Usage), ErrorKind::Disk, "{inside}");
         }
         assert_eq!(read(&folder.path().join("none")).unwrap_err().kind(ErrorKind::Usage), ErrorKind::Usage);
+    }
+
+    #[test]
+    fn what_is_no_text_is_as_unfit_as_what_is_not_there() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"caf\xe9").unwrap();
+        assert_eq!(read_text(file.path()).unwrap_err().kind(ErrorKind::Model), ErrorKind::Model);
     }
 
     #[test]

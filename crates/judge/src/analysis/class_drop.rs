@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::pair::{MetricDrop, Pair};
+use super::pair::{MetricDrop, Pair, RESAMPLED};
 use crate::{
     metrics::classification::{Margins, gold_class},
-    stats::{Interval, Resampling, paired},
+    stats::{Interval, Resampling, bootstrap::unseen_share, paired},
     task::Metric,
 };
 
@@ -87,7 +87,7 @@ fn unseen(baseline: &Margins, statistic: Statistic, resampling: &Resampling) -> 
         others.max_by(|left, right| baseline.gold()[*left].total_cmp(&baseline.gold()[*right]))
     };
     let fall = |class: usize| {
-        let changed = resampling.unseen_share(baseline.gold()[class]) * baseline.right()[class];
+        let changed = unseen_share(baseline.gold()[class], resampling.confidence) * baseline.right()[class];
         let mut margins = baseline.clone();
         margins.add(class, class, -changed);
         margins.add(class, largest(class)?, changed);
@@ -113,7 +113,7 @@ pub(super) fn drop(
     let [before, after] = counts.margins();
     let value = statistic(&before)? - statistic(&after)?;
     let interval = counts.interval(statistic, value, resampling);
-    Some(MetricDrop::resampled(id, value, interval, counts.total()))
+    Some(MetricDrop::of_number(id, value, interval, counts.total(), RESAMPLED))
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use super::{
     class_drop,
-    pair::{MetricDrop, Pair},
+    pair::{GROUPED, MetricDrop, Pair, RESAMPLED},
 };
 use crate::{
     stats::{
         Resampling,
-        correlation::{self, CorrelationDrop, Kind},
+        correlation::{self, CorrelationDrop, Kind, Method},
     },
     task::Metric,
 };
@@ -52,8 +52,13 @@ fn drop_of_correlation(
     resampling: &Resampling,
 ) -> Option<MetricDrop> {
     let [gold, before, after] = pair.scores(examples)?;
-    let CorrelationDrop { value, interval } = correlation::drop(kind, &gold, &before, &after, resampling)?;
-    Some(MetricDrop::resampled(id, value, interval, gold.len() as u64))
+    let CorrelationDrop { value, interval, method } =
+        correlation::drop(kind, &gold, &before, &after, resampling)?;
+    let method = match method {
+        Method::Bootstrap => RESAMPLED,
+        Method::RandomGroups => GROUPED,
+    };
+    Some(MetricDrop::of_number(id, value, interval, gold.len() as u64, method))
 }
 
 #[cfg(test)]
@@ -100,6 +105,21 @@ mod tests {
             );
             assert_eq!((drop.n, drop.lost), (600, None));
         }
+    }
+
+    #[test]
+    fn the_method_is_the_one_that_was_used() {
+        let drop = |record: &RunRecord| drop_in(Metric::Pearson, record).unwrap();
+        assert!(drop(&fixture::similarity()).method.starts_with("paired percentile bootstrap"));
+        let mut many = fixture::similarity();
+        many.gold = many.gold.repeat(40);
+        for arm in &mut many.arms {
+            arm.outputs = arm.outputs.repeat(40);
+            arm.measured = arm.measured.repeat(40);
+        }
+        let drop = drop(&many);
+        assert_eq!(drop.n, 24_000);
+        assert!(drop.method.starts_with("spread among random groups"), "{}", drop.method);
     }
 
     #[test]

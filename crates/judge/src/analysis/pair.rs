@@ -36,14 +36,24 @@ pub struct MetricDrop {
 }
 
 const PROPORTIONS: &str = "the wider of Tango's score interval and the paired percentile bootstrap";
-const RESAMPLED: &str = "paired percentile bootstrap, widened for few examples, \
-                         no narrower than the bound for changes not seen yet";
+/// Of an interval that comes from resampling.
+pub(super) const RESAMPLED: &str = "paired percentile bootstrap, widened for few examples, \
+                                    no narrower than the bound for changes not seen yet";
+/// Of one that comes from groups.
+pub(super) const GROUPED: &str = "spread among random groups of the examples, \
+                                  no narrower than the bound for changes not seen yet";
 
 impl MetricDrop {
-    /// One whose interval comes from resampling.
-    pub(super) fn resampled(id: Metric, value: f64, interval: Option<Interval>, n: u64) -> Self {
+    /// That of a metric that is no share.
+    pub(super) fn of_number(
+        id: Metric,
+        value: f64,
+        interval: Option<Interval>,
+        n: u64,
+        method: &str,
+    ) -> Self {
         let (low, high) = ends(interval);
-        Self { id, value, low, high, n, lost: None, gained: None, method: RESAMPLED.to_owned() }
+        Self { id, value, low, high, n, lost: None, gained: None, method: method.to_owned() }
     }
 
     /// That of a share of right answers. `None` without examples.

@@ -99,8 +99,8 @@ fn worst(drops: impl Iterator<Item = Option<f64>>) -> Option<usize> {
 /// Four parts of about equal size; fewer when many examples are of one length.
 fn length_parts(examples: &[usize], tokens: &[u32]) -> Vec<Vec<usize>> {
     let length = |example: usize| tokens.get(example).copied();
-    let lengths: Vec<f64> = examples.iter().filter_map(|&example| length(example)).map(f64::from).collect();
-    let mut lengths = lengths;
+    let mut lengths: Vec<f64> =
+        examples.iter().filter_map(|&example| length(example)).map(f64::from).collect();
     lengths.sort_by(f64::total_cmp);
     let cuts = [0.25, 0.5, 0.75].map(|q| quantile::quantile_sorted(&lengths, q));
     let mut parts = vec![Vec::new(); 4];

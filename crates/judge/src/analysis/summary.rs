@@ -26,9 +26,9 @@ pub struct ArmSummary {
     pub role: Role,
     /// `candle`, `mlx` or `mock`.
     pub backend: String,
-    /// Device as the backend names it.
+    /// Device as the backend names it, of several each once.
     pub device: String,
-    /// `float32`, `dequantized` or `quantized`.
+    /// `float32`, `dequantized` or `quantized`, in the same way.
     pub execution: String,
     /// What computed it; `null` if it was never loaded.
     pub engine: Option<Engine>,
@@ -59,6 +59,11 @@ impl ArmSummary {
         value_of(&self.metrics, id)
     }
 
+    /// Whether any of its processes computed on the CPU.
+    pub fn used_cpu(&self) -> bool {
+        self.device.split(", ").any(|device| device.eq_ignore_ascii_case("cpu"))
+    }
+
     /// The value of a metric for a class.
     pub fn class_metric(&self, id: Metric, class: usize) -> Option<&MetricValue> {
         self.metrics.iter().find(|value| value.id == id && value.class.is_some_and(|of| of as usize == class))
@@ -75,8 +80,8 @@ pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, resampling: &Resamp
         name: arm.name.clone(),
         role: arm.role,
         backend: arm.backend.clone(),
-        device: arm.device().to_owned(),
-        execution: arm.execution().to_owned(),
+        device: arm.device(),
+        execution: arm.execution(),
         engine: arm.engine().cloned(),
         bits: arm.quantization.map(|quantization| quantization.bits),
         group_size: arm.quantization.map(|quantization| quantization.group_size),

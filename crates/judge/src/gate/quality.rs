@@ -59,7 +59,8 @@ fn incomplete(analysis: &Analysis, comparison: &Comparison) -> Option<(Verdict, 
 
 fn judge(analysis: &Analysis, drop: &MetricDrop, limit: f64) -> (Verdict, String) {
     let (Some(low), Some(high)) = (drop.low, drop.high) else {
-        let reason = format!("{} examples are too few for an interval", drop.n);
+        let reason =
+            format!("{} examples are too few, or too much alike, for an interval", thousands(drop.n));
         return (Verdict::Inconclusive, reason);
     };
     let confidence = analysis.confidence * 100.0;
@@ -133,6 +134,25 @@ mod tests {
         let result = judged(&fixture::similarity());
         assert_eq!(result.verdict, Verdict::Pass, "{}", result.reason);
         assert_eq!((result.gate, result.name.as_str()), (Gate::Quality, "spearman"));
+    }
+
+    #[test]
+    fn examples_may_be_too_much_alike() {
+        // The second is so large that groups are compared, most of which are constant.
+        for (times, count) in [(1, "600"), (40, "24,000")] {
+            let mut record = fixture::similarity();
+            record.dataset.rows *= times as u64;
+            record.gold = vec![1.0; fixture::EXAMPLES * times];
+            record.gold[0] = 2.0;
+            for arm in &mut record.arms {
+                arm.outputs = arm.outputs.repeat(times);
+                arm.measured = arm.measured.repeat(times);
+            }
+            let result = judged(&record);
+            assert_eq!(result.verdict, Verdict::Inconclusive);
+            let expected = format!("{count} examples are too few, or too much alike, for an interval");
+            assert_eq!(result.reason, expected);
+        }
     }
 
     #[test]

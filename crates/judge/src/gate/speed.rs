@@ -42,7 +42,7 @@ fn unsupported(
     if policy.speed_on == SpeedOn::Any {
         return None;
     }
-    if arm.device.eq_ignore_ascii_case("cpu") {
+    if arm.used_cpu() {
         return Some(format!("`{}` ran on the CPU, which says nothing of an accelerator", arm.name));
     }
     if analysis.virtualised == Some(true) {
@@ -91,7 +91,10 @@ fn blocks_missing(speedup: &MetricRatio, low: f64, high: f64, limit: f64) -> Opt
 mod tests {
     use super::*;
     use crate::analysis::analyse;
-    use crate::{fixture, record::RunRecord};
+    use crate::{
+        fixture,
+        record::{RunRecord, Session},
+    };
 
     fn judged(record: &RunRecord) -> GateResult {
         let analysis = analyse(record);
@@ -123,8 +126,13 @@ mod tests {
         on_cpu.arms[2].sessions[0].device = "CPU".to_owned();
         let mut in_vm = fixture::record();
         in_vm.arms[2].sessions[0].environment.virtualised = Some(true);
+        let mut in_part_on_cpu = fixture::record();
+        let second = Session { device: "cpu".to_owned(), ..in_part_on_cpu.arms[2].sessions[0].clone() };
+        in_part_on_cpu.arms[2].sessions.push(second);
         let noisy = with_limit(1.000_001);
-        for (mut record, words) in [(on_cpu, "CPU"), (in_vm, "virtual"), (noisy, "two equal arms")] {
+        let on_cpus = [(on_cpu, "CPU"), (in_part_on_cpu, "CPU")];
+        for (mut record, words) in on_cpus.into_iter().chain([(in_vm, "virtual"), (noisy, "two equal arms")])
+        {
             let result = judged(&record);
             assert_eq!(result.verdict, Verdict::NotJudged);
             assert!(result.reason.contains(words) && result.measured.is_some(), "{}", result.reason);

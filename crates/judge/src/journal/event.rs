@@ -24,7 +24,8 @@ pub enum Event {
     Resumed,
     /// A part of the run begins: `load`, `warm-up`, `latency`, `throughput`.
     Phase(String),
-    /// A process of an arm is ready; its calls follow. Memory is that before and after loading.
+    /// A process of an arm is ready, and its calls follow; or it could not be started or loaded, and its failure
+    /// does. Memory is that before and after loading.
     Session {
         /// Position of the arm.
         arm: u32,
@@ -33,7 +34,7 @@ pub enum Event {
     },
     /// An arm finished a block.
     Block(Block),
-    /// An arm failed; nothing more comes from it.
+    /// An arm failed. What it had measured of the block at work may follow, and nothing else.
     Failed {
         /// Position of the arm.
         arm: u32,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Block, Event, JournalError, Line, Phase, read::read};
-use crate::record::{ArmRecord, Failure, RunRecord, Session};
+use crate::record::{ArmRecord, Failure, RunRecord};
 
 /// What a journal tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,7 @@ pub fn fold(folder: &Path) -> Result<Folded, JournalError> {
         (None, _) => Err("the run has not begun".to_owned()),
     })?;
     let path = || folder.join(super::JOURNAL);
-    let State { record, run, .. } = state.ok_or_else(|| JournalError::Headless { path: path() })?;
+    let (record, run) = state.ok_or_else(|| JournalError::Headless { path: path() })?.end();
     Ok(Folded { record, run, bytes })
 }
 
@@ -38,6 +38,16 @@ struct State {
     /// When the process that wrote the last line began, and what earlier ones took.
     since: u64,
     before: u64,
+    /// For every arm its memory after each block.
+    samples: Vec<Vec<Sample>>,
+}
+
+/// Resident memory after a block.
+struct Sample {
+    phase: Phase,
+    block: u32,
+    session: u32,
+    bytes: u64,
 }
 
 impl State {
@@ -48,7 +58,8 @@ impl State {
             arm.measured = vec![false; examples];
         }
         record.interrupted = true;
-        Self { record, run, since, before: 0 }
+        let samples = record.arms.iter().map(|_| Vec::new()).collect();
+        Self { record, run, since, before: 0, samples }
     }
 
     fn take(&mut self, unix_ns: u64, event: Event) -> Result<(), String> {
@@ -60,7 +71,7 @@ impl State {
         match event {
             Event::Begun(_) | Event::Resumed | Event::Phase(_) | Event::Interrupted => {}
             Event::Session { arm, session } => self.arm(arm)?.sessions.push(session),
-            Event::Block(block) => add(self.arm(block.arm)?, block)?,
+            Event::Block(block) => self.add(block)?,
             Event::Failed { arm, failure } => self.fail(arm, failure)?,
             Event::Warning(text) => self.record.warnings.push(text),
             Event::Finished { load_after } => self.finish(load_after),
@@ -83,12 +94,36 @@ impl State {
             session.environment.load_after = load_after;
         }
     }
+
+    /// Takes a block into its arm. One that is there already was measured again: with what came after it, the
+    /// earlier one goes.
+    fn add(&mut self, block: Block) -> Result<(), String> {
+        let arm = self.arm(block.arm)?;
+        check(arm, &block)?;
+        add(arm, &block);
+        let samples = &mut self.samples[block.arm as usize];
+        samples.retain(|sample| sample.phase != block.phase || sample.block < block.block);
+        if let Some(reading) = block.memory {
+            let (Block { phase, block, session, .. }, bytes) = (block, reading.current);
+            samples.push(Sample { phase, block, session, bytes });
+        }
+        Ok(())
+    }
+
+    /// What is left when the journal ends.
+    fn end(mut self) -> (RunRecord, serde_json::Value) {
+        for (arm, samples) in self.record.arms.iter_mut().zip(self.samples) {
+            for Sample { session, bytes, .. } in samples {
+                arm.sessions[session as usize].memory.samples.push(bytes);
+            }
+        }
+        (self.record, self.run)
+    }
 }
 
-/// Takes a block into its arm. One that is there already was measured again: with what came after it, the earlier
-/// one goes.
-fn add(arm: &mut ArmRecord, block: Block) -> Result<(), String> {
-    check(arm, &block)?;
+/// Takes calls and outputs of a block that fits the arm; and its peaks, which are those of the process whatever
+/// becomes of the block.
+fn add(arm: &mut ArmRecord, block: &Block) {
     let calls = match block.phase {
         Phase::Latency => &mut arm.latency,
         Phase::Throughput => &mut arm.throughput,
@@ -103,13 +138,11 @@ fn add(arm: &mut ArmRecord, block: Block) -> Result<(), String> {
         arm.outputs[example * width..(example + 1) * width].copy_from_slice(outputs);
         arm.measured[example] = true;
     }
-    let memory = arm.sessions.get_mut(block.session as usize).map(|Session { memory, .. }| memory);
-    if let Some((memory, reading)) = memory.zip(block.memory) {
-        memory.samples.push(reading.current);
+    if let Some(reading) = block.memory {
+        let memory = &mut arm.sessions[block.session as usize].memory;
         memory.peak = memory.peak.max(reading.peak);
         memory.backend_peak = memory.backend_peak.max(reading.backend_peak);
     }
-    Ok(())
 }
 
 fn check(arm: &ArmRecord, block: &Block) -> Result<(), String> {

@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 use super::*;
 use crate::{
     fixture,
-    record::{Call, Failure, RunRecord, Session},
+    record::{Call, Failure, Memory, RunRecord, Session},
 };
 
 /// A record before anything was measured, and the lines that make it what it is.
@@ -107,7 +107,11 @@ fn a_journal_cut_anywhere_still_reads() {
         }
         let record = folded.unwrap().record;
         let now = record.arms.iter().map(|arm| arm.latency.len() + arm.throughput.len()).sum();
-        assert!(now >= calls && now % 10 % 2 == 0, "whole blocks only: {now} after {calls}");
+        assert!(now >= calls, "{now} after {calls}");
+        for arm in &record.arms {
+            let whole = arm.latency.len().is_multiple_of(10) && arm.throughput.len().is_multiple_of(2);
+            assert!(whole, "{} and {} calls", arm.latency.len(), arm.throughput.len());
+        }
         calls = now;
         let lines = whole[..length].iter().filter(|byte| **byte == b'\n').count();
         let (journal, _) = Journal::resume(folder.path()).unwrap();
@@ -187,6 +191,40 @@ fn a_block_measured_again_takes_the_place_of_the_first() {
     assert_eq!(arm.sessions.len(), 2);
     let before = record.arms[1].throughput.iter().filter(|call| !own(call)).count();
     assert_eq!(arm.throughput.len(), before + 1);
+}
+
+#[test]
+fn memory_is_that_after_the_blocks_that_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let (header, _) = lines(&fixture::two_arms());
+    let mut journal = Journal::begin(folder.path(), header).unwrap();
+    let session = Session {
+        memory: Memory { before_load: 1, after_load: 2, samples: Vec::new(), peak: 30, backend_peak: None },
+        ..Session::default()
+    };
+    for _ in 0..2 {
+        journal.write(Event::Session { arm: 0, session: session.clone() }).unwrap();
+    }
+    let reading = |current, peak, backend_peak| Some(MemoryReading { current, peak, backend_peak });
+    for (phase, block, session, memory) in [
+        (Phase::Latency, 0, 0, reading(10, 40, Some(7))),
+        (Phase::Throughput, 0, 0, reading(11, 20, Some(5))),
+        (Phase::Throughput, 1, 0, reading(12, 90, None)),
+        (Phase::Throughput, 1, 1, reading(13, 50, None)),
+        (Phase::Throughput, 2, 1, None),
+    ] {
+        journal.write(Event::Block(Block { memory, ..Block::new(0, phase, block, session) })).unwrap();
+    }
+    let arm = fold(folder.path()).unwrap().record.arms.remove(0);
+    let memory = |samples: &[u64], peak, backend_peak| Memory {
+        samples: samples.to_vec(),
+        peak,
+        backend_peak,
+        ..session.memory.clone()
+    };
+    let found: Vec<Memory> = arm.sessions.into_iter().map(|session| session.memory).collect();
+    // The second block was measured again: its first reading goes, the peak of the first process stays.
+    assert_eq!(found, [memory(&[10, 11], 90, Some(7)), memory(&[13], 50, None)]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{BufReader, Read, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -63,11 +64,6 @@ impl Journal {
         written.map_err(|error| FileError::new("write", &self.path, error))
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
-    }
-
     /// Removes the journal: the record is written.
     pub fn remove(self) -> Result<(), FileError> {
         std::fs::remove_file(&self.path).map_err(|error| FileError::new("remove", &self.path, error))
@@ -81,8 +77,8 @@ impl Journal {
             .open(&path)
             .map_err(|error| FileError::new("open", &path, error))?;
         match file.try_lock() {
-            // One that finished meanwhile has removed the file that was opened.
-            Ok(()) if path.exists() => Ok(Self { file, path }),
+            // One that finished meanwhile has removed the file that was opened, and a third may have begun another.
+            Ok(()) if is_at(&file, &path) => Ok(Self { file, path }),
             Ok(()) => Self::lock(folder, options),
             Err(TryLockError::WouldBlock) => Err(JournalError::Locked { folder: folder.to_owned() }),
             Err(TryLockError::Error(error)) => Err(FileError::new("lock", &path, error).into()),
@@ -111,5 +107,29 @@ impl Journal {
 
     fn cut(&self, bytes: u64) -> Result<(), FileError> {
         self.file.set_len(bytes).map_err(|error| FileError::new("shorten", &self.path, error))
+    }
+}
+
+/// Whether the open file is the one at `path`.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    let (open, there) = (file.metadata().map(identity), std::fs::metadata(path).map(identity));
+    open.ok().zip(there.ok()).is_some_and(|(open, there)| open == there)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_in_the_place_of_the_one_opened_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(JOURNAL);
+        let file = File::create(&path).unwrap();
+        assert!(is_at(&file, &path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_at(&file, &path));
+        File::create(&path).unwrap();
+        assert!(!is_at(&file, &path));
     }
 }

@@ -37,7 +37,7 @@ pub struct ArmRecord {
     pub expected_size_bytes: Option<u64>,
     /// SHA-256 of the conversion recipe, for converted artefacts.
     pub recipe_sha256: Option<String>,
-    /// Its processes, in order; the first counts as the arm's own where only one can.
+    /// Its processes, in order.
     pub sessions: Vec<Session>,
     /// Latency phase: one query a call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -59,9 +59,9 @@ pub struct ArmRecord {
 }
 
 impl ArmRecord {
-    /// Device as the backend names it; empty where it never said.
-    pub fn device(&self) -> &str {
-        self.sessions.first().map_or("", |session| &session.device)
+    /// Device as the backend names it, of several each once (`metal, cpu`); empty where it never said.
+    pub fn device(&self) -> String {
+        self.each_once(|session| &session.device)
     }
 
     /// What computed; `None` where the arm never said.
@@ -69,9 +69,19 @@ impl ArmRecord {
         self.sessions.iter().find_map(|session| session.engine.as_ref())
     }
 
-    /// How the weights were computed with; empty where the backend never said.
-    pub fn execution(&self) -> &str {
-        self.sessions.first().map_or("", |session| &session.execution)
+    /// How the weights were computed with, in the same way.
+    pub fn execution(&self) -> String {
+        self.each_once(|session| &session.execution)
+    }
+
+    fn each_once(&self, word: impl Fn(&Session) -> &String) -> String {
+        let mut words: Vec<&str> = Vec::new();
+        for word in self.sessions.iter().map(|session| word(session).as_str()) {
+            if !word.is_empty() && !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        words.join(", ")
     }
 }
 

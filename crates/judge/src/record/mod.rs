@@ -69,7 +69,7 @@ pub struct RunRecord {
     pub arms: Vec<ArmRecord>,
     /// Doubts about the measurement, in plain words.
     pub warnings: Vec<String>,
-    /// True when the run was stopped by the user before its end.
+    /// True unless everything was measured: the run was stopped or killed, or is still at work.
     pub interrupted: bool,
 }
 
@@ -91,7 +91,7 @@ impl RunRecord {
 
     /// Names of the classes that are scored.
     pub fn label_names(&self) -> &[String] {
-        self.dataset.labels.as_ref().map_or(&self.model.labels, |labels| &labels.names)
+        Labels::names_or(self.dataset.labels.as_ref(), &self.model.labels)
     }
 
     /// What all sessions of all arms say of the machine, in one: that of the first, with the libraries of all
@@ -138,7 +138,7 @@ pub struct DatasetFacts {
     pub source: String,
     /// Commit on the Hub, when it came from there.
     pub revision: Option<String>,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; of several files, of their checksums one after the other.
     pub sha256: String,
     /// What is asked; see [`RunRecord::task`].
     pub task: Task,
@@ -193,6 +193,13 @@ pub struct Labels {
     /// The classes of the model in the order of its logits; the one with the largest logit is the
     /// answer, and counts as it says here. Empty where each output is that of one name already.
     pub model: Vec<LabelMeaning>,
+}
+
+impl Labels {
+    /// Names of the classes that are scored, which are the model's own where nothing else is said.
+    pub fn names_or<'a>(labels: Option<&'a Self>, model: &'a [String]) -> &'a [String] {
+        labels.map_or(model, |labels| &labels.names)
+    }
 }
 
 /// What a label counts as.

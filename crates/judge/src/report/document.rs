@@ -63,7 +63,7 @@ pub struct Report {
     pub environment: Environment,
     /// Doubts about the measurement.
     pub warnings: Vec<String>,
-    /// Whether the run was stopped before its end.
+    /// True unless everything was measured.
     pub interrupted: bool,
 }
 
@@ -112,7 +112,7 @@ pub struct DatasetReport {
     pub source: String,
     /// Commit on the Hub.
     pub revision: Option<String>,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; of several files, of their checksums one after the other.
     pub sha256: String,
     /// What is asked.
     pub task: Task,

@@ -6,6 +6,7 @@ use super::Report;
 use crate::{
     analysis::{ArmSummary, Comparison, MetricRatio, MetricValue},
     gate::{GateResult, Verdict},
+    record::Labels,
     task::{Compared, Metric},
 };
 
@@ -80,7 +81,7 @@ const MOST_RECALLS: usize = 8;
 
 /// Names of the classes that are scored.
 pub fn label_names(report: &Report) -> &[String] {
-    report.dataset.labels.as_ref().map_or(&report.model.labels, |labels| &labels.names)
+    Labels::names_or(report.dataset.labels.as_ref(), &report.model.labels)
 }
 
 /// The arms side by side: a column per arm.

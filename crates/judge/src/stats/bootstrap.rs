@@ -29,14 +29,14 @@ impl Resampling {
     pub fn are_enough(&self, draws: &[f64]) -> bool {
         draws.len() >= self.resamples as usize / 20 * 19
     }
+}
 
-    /// The share of examples that may have changed although none was seen to: `z² / (n + z²)`, the bound that
-    /// [`super::proportion::tango`] gives (Hanley and Lippman-Hand, "If nothing goes wrong, is everything all
-    /// right?", 1983).
-    pub fn unseen_share(&self, n: f64) -> f64 {
-        let z_squared = normal_score(self.confidence).powi(2);
-        z_squared / (n + z_squared)
-    }
+/// The share of examples that may have changed although none was seen to: `z² / (n + z²)`, the bound that
+/// [`super::proportion::tango`] gives (Hanley and Lippman-Hand, "If nothing goes wrong, is everything all
+/// right?", 1983).
+pub fn unseen_share(n: f64, confidence: f64) -> f64 {
+    let z_squared = normal_score(confidence).powi(2);
+    z_squared / (n + z_squared)
 }
 
 /// The interval that holds the middle `confidence` of the draws. Sorts them.

@@ -1,7 +1,7 @@
 //! Correlations, and the interval of a drop between two that share their gold scores.
 
 use super::{
-    bootstrap::{Resampling, narrowness, percentile_interval},
+    bootstrap::{Resampling, narrowness, percentile_interval, unseen_share},
     distribution::{normal_score, student_score},
     interval::Interval,
     paired::standard_deviation,
@@ -20,7 +20,7 @@ pub fn spearman(xs: &[f64], ys: &[f64]) -> Option<f64> {
 }
 
 fn weighted_pearson(xs: &[f64], ys: &[f64], weights: &[f64]) -> Option<f64> {
-    if xs.len() != ys.len() || xs.len() < 2 {
+    if xs.len() != ys.len() || xs.len() < 2 || is_constant(xs, weights) || is_constant(ys, weights) {
         return None;
     }
     let total: f64 = weights.iter().sum();
@@ -35,6 +35,13 @@ fn weighted_pearson(xs: &[f64], ys: &[f64], weights: &[f64]) -> Option<f64> {
     }
     let correlation = xy / (xx * yy).sqrt();
     correlation.is_finite().then(|| correlation.clamp(-1.0, 1.0))
+}
+
+/// Whether all numbers that occur are the same. Their distances from the mean would not tell: it is rounded.
+fn is_constant(numbers: &[f64], weights: &[f64]) -> bool {
+    let mut occurring = numbers.iter().zip(weights).filter(|(_, weight)| **weight > 0.0);
+    let first = occurring.next();
+    first.is_none_or(|(first, _)| occurring.all(|(number, _)| number == first))
 }
 
 /// Numbers sorted once, so that the ranks of every resample cost one pass.
@@ -70,15 +77,25 @@ impl Order {
     }
 }
 
+/// Above this a correlation is 1 but for rounding.
+const NEARLY_ONE: f64 = 1.0 - 1e-12;
+
 /// Interval of a correlation from `n` points, by Fisher's transformation.
 ///
 /// `variance` is 1 for Pearson's and `1 + r² / 2` for Spearman's (Bonett and Wright, "Sample size
 /// requirements for estimating Pearson, Kendall and Spearman correlations", 2000). `None` for
 /// fewer than four points.
+///
+/// Of a correlation of 1 or −1 the transformation would claim certainty. Its interval goes as far down as it would
+/// fall if the share of points that is too rare to have been seen had no relation (see [`unseen_share`]).
 pub fn fisher_interval(correlation: f64, n: u64, variance: f64, confidence: f64) -> Option<Interval> {
     let freedom = n.checked_sub(3).filter(|freedom| *freedom > 0)?;
     let half = normal_score(confidence) * (variance / freedom as f64).sqrt();
-    let centre = correlation.clamp(-0.999_999, 0.999_999).atanh();
+    let centre = correlation.atanh();
+    if correlation.abs() > NEARLY_ONE {
+        let least = correlation * (1.0 - unseen_share(n as f64, confidence));
+        return Interval::finite(correlation.min(least), correlation.max(least));
+    }
     Interval::finite((centre - half).tanh(), (centre + half).tanh())
 }
 
@@ -96,8 +113,19 @@ pub enum Kind {
 pub struct CorrelationDrop {
     /// Baseline's correlation − candidate's.
     pub value: f64,
-    /// Its interval; `None` when too few resamples had a correlation.
+    /// Its interval; `None` when too few resamples, or not all groups, had a correlation.
     pub interval: Option<Interval>,
+    /// How the interval was made.
+    pub method: Method,
+}
+
+/// How the interval of a drop is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// The percentile bootstrap over examples.
+    Bootstrap,
+    /// The spread among random groups of the examples.
+    RandomGroups,
 }
 
 /// Above this many examples, resampling them all is too slow and comparing groups of them is as good.
@@ -186,7 +214,7 @@ pub fn drop_value(kind: Kind, gold: &[f64], baseline: &[f64], candidate: &[f64])
 ///
 /// It is never narrower than `± r z² / (n + z²)`: were that share of all examples, of which none was seen
 /// yet, to lose all relation to the gold, the correlation `r` would fall by this much (see
-/// [`Resampling::unseen_share`]).
+/// [`unseen_share`]).
 pub fn drop(
     kind: Kind,
     gold: &[f64],
@@ -201,15 +229,15 @@ pub fn drop(
     let scores = Scores::new(kind, [gold, baseline, candidate]);
     let (before, after) = scores.correlations(&vec![1.0; n])?;
     let value = before - after;
-    let interval = if n > MOST_RESAMPLED {
-        scores.random_groups(value, resampling)
-    } else {
-        scores.bootstrap(value, resampling)
+    let method = if n > MOST_RESAMPLED { Method::RandomGroups } else { Method::Bootstrap };
+    let interval = match method {
+        Method::Bootstrap => scores.bootstrap(value, resampling),
+        Method::RandomGroups => scores.random_groups(value, resampling),
     };
-    let floor = before.abs() * resampling.unseen_share(n as f64);
+    let floor = before.abs() * unseen_share(n as f64, resampling.confidence);
     let floor = Interval { low: value - floor, high: value + floor };
     let interval = interval.map(|interval| interval.hull(floor).clamped(-2.0, 2.0));
-    Some(CorrelationDrop { value, interval })
+    Some(CorrelationDrop { value, interval, method })
 }
 
 #[cfg(test)]
@@ -234,6 +262,9 @@ mod tests {
         assert_eq!(spearman(&[1.0], &[1.0]), None);
         assert_eq!(spearman(&[1.0, 1.0, 1.0], &[1.0, 2.0, 3.0]), None);
         assert_eq!(pearson(&[1.0, 2.0], &[1.0]), None);
+        // Whose mean is not 0.1, as floats go.
+        assert_eq!(pearson(&[0.1; 3], &[1.0, 2.0, 3.0]), None);
+        assert_eq!(pearson(&[1.0, 2.0, 3.0], &[0.1; 3]), None);
         assert_eq!(fisher_interval(0.5, 3, 1.0, 0.95), None);
     }
 
@@ -247,6 +278,20 @@ mod tests {
     fn fisher_covers_its_point() {
         let interval = fisher_interval(0.8, 100, 1.0, 0.95).unwrap();
         assert!((interval.low - 0.7161).abs() < 1e-3 && (interval.high - 0.8610).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_perfect_correlation_is_not_certain() {
+        for n in [4, 30, 1000] {
+            let share = 3.841_459 / (n as f64 + 3.841_459);
+            let interval = fisher_interval(1.0, n, 1.0, 0.95).unwrap();
+            assert!(interval.high == 1.0 && (interval.low - (1.0 - share)).abs() < 1e-6, "{interval:?}");
+            let mirrored = fisher_interval(-1.0, n, 1.0, 0.95).unwrap();
+            assert_eq!((mirrored.low, mirrored.high), (-interval.high, -interval.low));
+            for near in [0.999_999_9, -0.999_999_9, 1.0 - f64::EPSILON] {
+                assert!(fisher_interval(near, n, 1.5, 0.95).unwrap().contains(near), "{near}");
+            }
+        }
     }
 
     /// Scores that follow the gold with some noise; the candidate adds its own.

@@ -20,7 +20,7 @@ impl Interval {
         Self { low: self.low.min(other.low), high: self.high.max(other.high) }
     }
 
-    /// Stretches both arms, seen from `point`, by `factor`.
+    /// Stretches both sides, seen from `point`, by `factor`.
     pub fn widened(self, point: f64, factor: f64) -> Self {
         Self { low: point - (point - self.low) * factor, high: point + (self.high - point) * factor }
     }
