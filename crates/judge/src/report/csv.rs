@@ -14,13 +14,11 @@ pub(super) struct Csv;
 impl Exporter for Csv {
     fn serialize(&self, report: &Report) -> Result<Vec<u8>, ReportError> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let added = added();
-        let names = COLUMNS.iter().map(|(name, _)| *name);
-        writer.write_record(names.chain(added.iter().map(|(name, ..)| name.as_str())))?;
+        let columns = columns();
+        writer.write_record(columns.iter().map(|(name, _)| name))?;
         for arm in &report.arms {
             let line = Line::of(report, arm);
-            let cells = COLUMNS.iter().map(|(_, cell)| cell(&line));
-            writer.write_record(cells.chain(added.iter().map(|(_, id, part)| number(part(&line, *id)))))?;
+            writer.write_record(columns.iter().map(|(_, content)| content.cell(&line)))?;
         }
         writer.into_inner().map_err(|error| csv::Error::from(error.into_error()).into())
     }
@@ -60,7 +58,7 @@ impl<'a> Line<'a> {
 
 type Cell = fn(&Line<'_>) -> String;
 
-/// The columns with names of their own. Before these are changed: users' spreadsheets know them.
+/// The columns with names of their own.
 const COLUMNS: [(&str, Cell); 46] = [
     ("model", |line| line.report.model.name.clone()),
     ("dataset", |line| line.report.dataset.name.clone()),
@@ -132,11 +130,38 @@ const PARTS: [(&str, Part); 7] = [
     ("_drop_high", drop_high),
 ];
 
+/// What stands in a column.
+enum Content {
+    Own(Cell),
+    Metric(Metric, Part),
+}
+
+impl Content {
+    fn cell(&self, line: &Line<'_>) -> String {
+        match self {
+            Self::Own(cell) => cell(line),
+            Self::Metric(id, part) => number(part(line, *id)),
+        }
+    }
+}
+
+/// The header, a name a line. Users' spreadsheets know it: a new column comes behind those that are here.
+const HEADER: &str = include_str!("csv_columns.txt");
+
+/// All columns, in the order of the header.
+fn columns() -> Vec<(String, Content)> {
+    let own = COLUMNS.iter().map(|(name, cell)| ((*name).to_owned(), Content::Own(*cell)));
+    let mut columns: Vec<_> = own.chain(added()).collect();
+    columns.sort_by_key(|(name, _)| HEADER.lines().position(|known| known == name).unwrap_or(usize::MAX));
+    columns
+}
+
 /// The columns of metrics that have none above: of quality all parts, of performance the value.
-fn added() -> Vec<(String, Metric, Part)> {
+fn added() -> Vec<(String, Content)> {
     let of = |id: Metric| {
         let count = if id.compared() == Compared::ByDifference { PARTS.len() } else { 1 };
-        PARTS[..count].iter().map(move |(suffix, part)| (format!("{}{suffix}", id.id()), id, *part))
+        let parts = &PARTS[..count];
+        parts.iter().map(move |(suffix, part)| (format!("{}{suffix}", id.id()), Content::Metric(id, *part)))
     };
     let is_new = |name: &str| COLUMNS.iter().all(|(known, _)| *known != name);
     let single = Metric::ALL.into_iter().filter(|id| id.is_single());
@@ -205,6 +230,13 @@ mod tests {
         let mut reader = csv::Reader::from_reader(bytes.as_slice());
         let place = reader.headers().unwrap().iter().position(|known| known == name).unwrap();
         reader.records().map(|row| row.unwrap()[place].to_owned()).collect()
+    }
+
+    #[test]
+    fn columns_stay_where_they_are() {
+        let names: Vec<String> = columns().into_iter().map(|(name, _)| name).collect();
+        let known: Vec<&str> = HEADER.lines().collect();
+        assert_eq!(names, known, "names are only ever added to `csv_columns.txt`, at its end");
     }
 
     #[test]

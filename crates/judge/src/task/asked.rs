@@ -19,38 +19,34 @@ pub enum Task {
     ZeroShot,
 }
 
-/// What users call the tasks; the first word of each is the one that is shown.
-const WORDS: [(&str, Task); 7] = [
-    ("text-classification", Task::Classification),
-    ("sentence-similarity", Task::Similarity),
-    ("zero-shot-classification", Task::ZeroShot),
-    // A classification whose labels may fold.
-    ("natural-language-inference", Task::Classification),
-    ("nli", Task::Classification),
-    ("classification", Task::Classification),
-    ("similarity", Task::Similarity),
-];
-
 impl Task {
     /// Every task.
     pub const ALL: [Self; 3] = [Self::Classification, Self::Similarity, Self::ZeroShot];
 
     /// The task that a user's word means.
     pub fn of_word(word: &str) -> Option<Self> {
-        WORDS.iter().find(|(known, _)| *known == word).map(|(_, task)| *task)
+        Self::ALL.into_iter().find(|task| task.own_words().contains(&word))
     }
 
     /// The words for tasks.
     pub fn words() -> impl Iterator<Item = &'static str> {
-        WORDS.iter().map(|(word, _)| *word)
+        Self::ALL.into_iter().flat_map(Self::own_words).copied()
     }
 
     /// The word for it that users see.
     pub fn word(self) -> &'static str {
+        self.own_words()[0]
+    }
+
+    /// What users call it, the word that they see first.
+    fn own_words(self) -> &'static [&'static str] {
         match self {
-            Self::Classification => "text-classification",
-            Self::Similarity => "sentence-similarity",
-            Self::ZeroShot => "zero-shot-classification",
+            // Inference is a classification whose labels may fold.
+            Self::Classification => {
+                &["text-classification", "natural-language-inference", "nli", "classification"]
+            }
+            Self::Similarity => &["sentence-similarity", "similarity"],
+            Self::ZeroShot => &["zero-shot-classification"],
         }
     }
 
