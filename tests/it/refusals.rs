@@ -541,6 +541,19 @@ fn values_that_cannot_be() {
 }
 
 #[test]
+fn files_that_are_no_text() {
+    let place = with(|_| {});
+    let latin = b"models: [] # caf\xe9".as_slice();
+    std::fs::write(place.path("own.yaml"), latin).unwrap();
+    let detail = "caused by: stream did not contain valid UTF-8";
+    let words = |file: &str| format!("error: failed to read `{file}`\n\n{detail}");
+    place.refuses(&format!("{RUN} --config own.yaml"), &words("own.yaml"));
+    place.write("out/record.json", "");
+    std::fs::write(place.path("out/record.json"), latin).unwrap();
+    place.refuses("report out", &words("out/record.json"));
+}
+
+#[test]
 fn the_same_name_in_two_files() {
     let place = configured(&json!({ "datasets": { "own": { "provider": "local", "name": "rows.jsonl" } } }));
     std::fs::copy(place.path("own.yaml"), place.path("two.yaml")).unwrap();

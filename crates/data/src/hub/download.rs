@@ -227,7 +227,7 @@ impl Commit<'_> {
         let HubSettings { endpoint, cache, .. } = self.hub.settings.clone();
         let what = self.what.clone();
         match alone {
-            Alone::Forbidden(variable) => HubError::Offline { what, cache, variable: *variable },
+            Alone::Forbidden(variable) => HubError::Offline { what, cache, variable },
             Alone::Down(source) => HubError::Unreachable { what, endpoint, source: source.clone() },
         }
     }
