@@ -545,12 +545,14 @@ fn files_that_are_no_text() {
     let place = with(|_| {});
     let latin = b"models: [] # caf\xe9".as_slice();
     std::fs::write(place.path("own.yaml"), latin).unwrap();
-    let detail = "caused by: stream did not contain valid UTF-8";
-    let words = |file: &str| format!("error: failed to read `{file}`\n\n{detail}");
+    let words = |file: &str| {
+        format!("error: failed to read `{file}`\n  caused by: stream did not contain valid UTF-8")
+    };
     place.refuses(&format!("{RUN} --config own.yaml"), &words("own.yaml"));
     place.write("out/record.json", "");
     std::fs::write(place.path("out/record.json"), latin).unwrap();
-    place.refuses("report out", &words("out/record.json"));
+    let hint = "\n\nhint: give the folder that `gatecheck run --out` wrote";
+    place.refuses("report out", &(words("out/record.json") + hint));
 }
 
 #[test]
