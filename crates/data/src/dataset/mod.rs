@@ -1,7 +1,7 @@
 //! Labelled rows from files: what is in them, which column is what, and which rows count.
 //!
-//! [`load`] finds the columns of jsonl, csv, tsv and parquet files ([`columns`]) and understands their labels
-//! ([`labels`]); texts are read as [`Example`]s when they are asked for ([`Dataset::each`]). JSON lines and
+//! [`load`] finds the columns of jsonl, csv, tsv and parquet files (`columns`) and understands their labels
+//! (`labels`); texts are read as [`Example`]s when they are asked for ([`Dataset::each`]). JSON lines and
 //! Parquet are read some rows at a time, so that a split need not fit into memory; CSV and TSV files are parsed as
 //! a whole.
 
