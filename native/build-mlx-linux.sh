@@ -15,7 +15,7 @@ readonly mlx_version=0.32.2
 readonly cmake_minimum=3.25
 # For people who have to install the packages by hand.
 readonly apt_line="apt-get update && apt-get install g++ make cmake libopenblas-dev liblapacke-dev \
-libclang-dev nlohmann-json3-dev libfmt-dev"
+nlohmann-json3-dev libfmt-dev"
 
 native=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 checkout=$(dirname -- "$native")
@@ -27,13 +27,14 @@ child=
 
 usage() {
   cat <<'EOF'
-Usage: native/build-mlx-linux.sh [--force | --prefix-only]
+Usage: native/build-mlx-linux.sh [--force | --prefix-only | --bindings]
 
 Builds MLX for this machine unless the cache already has it, and writes
 target/mlx-linux.toml, which .cargo/config.toml includes.
 
   --force        build again even if the cache has it
   --prefix-only  print the folder in the cache, built or not, and stop
+  --bindings     write native/bindings.rs anew, after a change of version, and stop
   --help         print this text
 
 GATECHECK_CACHE              the cache (default: ${XDG_CACHE_HOME:-~/.cache}/gatecheck)
@@ -56,11 +57,12 @@ die() {
 }
 
 main() {
-  local force=false prefix_only=false argument
+  local force=false prefix_only=false bindings=false argument
   for argument in "$@"; do
     case $argument in
       --force) force=true ;;
       --prefix-only) prefix_only=true ;;
+      --bindings) bindings=true ;;
       --help | -h)
         usage
         return
@@ -93,6 +95,12 @@ main() {
     return
   fi
 
+  if $bindings; then
+    need_packages to-bind
+    lock_cache
+    write_bindings
+    return
+  fi
   if ! $force && is_intact "$prefix"; then
     write_override
     say "MLX $mlx_version is up to date in $prefix"
@@ -100,12 +108,7 @@ main() {
   fi
 
   need_packages to-build
-  mkdir -p "$cache"
-  exec 9>"$cache/lock"
-  if ! flock --nonblock 9; then
-    say "waiting for another build to finish"
-    flock 9
-  fi
+  lock_cache
   # The other build may have been this one.
   if $force || ! is_intact "$prefix"; then
     build
@@ -137,9 +140,9 @@ check_macos() {
 
 # ---- Debian packages -------------------------------------------------------------
 
-# Installs what is missing of the packages that linking against MLX needs ("to-link")
-# or building it ("to-build"). A tool counts as present if it can be run, wherever it
-# came from; the libraries must be packages.
+# Installs what is missing of the packages that linking against MLX needs ("to-link"),
+# building it ("to-build") or writing its bindings ("to-bind"). A tool counts as present
+# if it can be run, wherever it came from; the libraries must be packages.
 need_packages() {
   if ! command -v dpkg-query >/dev/null; then
     say "not a Debian or Ubuntu system: not checking that packages are installed"
@@ -152,16 +155,15 @@ need_packages() {
   if [[ $1 == to-link ]]; then
     command -v g++ >/dev/null || missing+=(g++)
     has_line "$installed" 'installed libopenblas-dev' || missing+=(libopenblas-dev)
-  else
+  elif [[ $1 == to-build ]]; then
     command -v "${CMAKE:-cmake}" >/dev/null || missing+=(cmake)
     command -v make >/dev/null || missing+=(make)
     for package in liblapacke-dev nlohmann-json3-dev libfmt-dev; do
       has_line "$installed" "installed $package" || missing+=("$package")
     done
-    # Any version of libclang will do for bindgen.
-    if [[ -z ${LIBCLANG_PATH:-} && ! $installed =~ (^|$'\n')'installed libclang-'[0-9.]+'-dev' ]]; then
-      missing+=(libclang)
-    fi
+  # Any version of libclang will do for bindgen.
+  elif [[ -z ${LIBCLANG_PATH:-} && ! $installed =~ (^|$'\n')'installed libclang-'[0-9.]+'-dev' ]]; then
+    missing+=(libclang-dev)
   fi
   if ((${#missing[@]} > 0)); then
     install_packages "${missing[@]}"
@@ -176,7 +178,7 @@ install_packages() {
   local as_root=()
   if ((EUID != 0)); then
     command -v sudo >/dev/null ||
-      die "packages are missing: ${*/%libclang/libclang-dev}" "as root, run \`$apt_line\`"
+      die "packages are missing: $*" "as root, run \`$apt_line\`"
     as_root=(sudo)
   fi
   # Lists that are absent or old name package files that the mirrors no longer have.
@@ -184,20 +186,9 @@ install_packages() {
     say "updating the package lists"
     "${as_root[@]}" apt-get -qq update >/dev/null || die "\`apt-get update\` failed"
   fi
-  # 14 where it exists, else the distribution's own version.
-  local packages=() package
-  for package in "$@"; do
-    if [[ $package == libclang ]]; then
-      package=libclang-dev
-      if [[ -n $(apt-cache --names-only search '^libclang-14-dev$' 2>/dev/null) ]]; then
-        package=libclang-14-dev
-      fi
-    fi
-    packages+=("$package")
-  done
-  say "installing ${packages[*]}"
+  say "installing $*"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 \
-    install -y --no-install-recommends "${packages[@]}" >/dev/null ||
+    install -y --no-install-recommends "$@" >/dev/null ||
     die "the packages could not be installed" "as root, run \`$apt_line\`"
 }
 
@@ -215,14 +206,23 @@ locate_prefix() {
   cache=$base/mlx
   key=$({
     echo "$mlx_version $triple"
-    cat "$native"/sources/Cargo.{toml,lock} "$native/sources/bindings.rs" \
-      "$native/compat/compat.cpp" "$native/compat/std_format.h"
-    declare -f set_flags fetch_sources build_mlx build_mlx_c build_compat write_bindings
+    cat "$native"/sources/Cargo.{toml,lock} \
+      "$native/bindings.rs" "$native/build-time.cmake" "$native"/compat/*
+    declare -f set_flags fetch_sources build_mlx build_mlx_c build_compat
     g++ --version
     g++ -march=native -Q --help=target
     dpkg-query -W -f='${Version}\n' libopenblas-dev 2>/dev/null || true
   } | sha256sum)
   prefix=$cache/$mlx_version-${key:0:16}
+}
+
+lock_cache() {
+  mkdir -p "$cache"
+  exec 9>"$cache/lock"
+  if ! flock --nonblock 9; then
+    say "waiting for another build to finish"
+    flock 9
+  fi
 }
 
 # One line per file, with its size, below a line that sums up their content.
@@ -248,9 +248,9 @@ write_stamp() {
 
 # ---- Building --------------------------------------------------------------------
 
-build() {
+# Makes the folder in which a build grows, removed however the script ends.
+open_stage() {
   command -v cargo >/dev/null || die "cargo is missing" "install Rust: https://rustup.rs"
-  check_cmake
   trap clean_up EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
@@ -259,22 +259,26 @@ build() {
   log=$prefix.log
   : >"$log"
   stage=$(mktemp -d "$prefix.building.XXXXXX")
+}
 
+build() {
+  check_cmake
+  open_stage
   local jobs
   jobs=$(count_jobs)
   say "building MLX $mlx_version for this CPU: some minutes, $jobs compilers at once"
   say "the log is $log"
   set_flags
   step "fetching the sources" fetch_sources
+  check_bindings
   step "compiling MLX" build_mlx "$jobs"
   step "compiling mlx-c" build_mlx_c "$jobs"
   step "compiling what mlx-c lacks" build_compat
-  step "writing the Rust bindings" write_bindings
 
   local result=$stage/result
   mkdir -p "$result/lib" "$result/bindings"
   mv -- "$stage/install/lib/libmlx.a" "$stage/install/lib/libmlxc.a" "$result/lib/"
-  mv -- "$stage/bindings.rs" "$result/bindings/"
+  cp -- "$native/bindings.rs" "$result/bindings/"
   write_stamp "$result"
   if [[ -e $prefix ]]; then
     mv -- "$prefix" "$stage/old"
@@ -347,7 +351,7 @@ set_flags() {
   # rounding stay as they are, only `errno` and FPU traps are given up. The inline limit lets it
   # see into these loops' bodies (7 % less CPU time on a BERT forward pass).
   cxx_flags="-march=native -fno-math-errno -fno-trapping-math -finline-limit=500"
-  cxx_flags+=" \"-ffile-prefix-map=$stage=.\" -include \"$stage/compat/std_format.h\""
+  cxx_flags+=" \"-ffile-prefix-map=$stage=.\""
   cmake_flags=(
     -G "Unix Makefiles"
     -DCMAKE_BUILD_TYPE=Release
@@ -358,13 +362,14 @@ set_flags() {
     "-DCMAKE_INSTALL_PREFIX=$stage/install"
     -DCMAKE_INSTALL_LIBDIR=lib
     -DBUILD_SHARED_LIBS=OFF
+    "-DCMAKE_PROJECT_INCLUDE=$stage/build-time.cmake"
   )
 }
 
 # Downloads the pinned crates, which Cargo checks against Cargo.lock. Cargo runs in the
 # checkout for the toolchain chosen there, and touches nothing in it.
 fetch_sources() {
-  cp -r -- "$native/compat" "$stage/compat"
+  cp -r -- "$native/compat" "$native/build-time.cmake" "$stage/"
   mkdir -p "$stage/sources"
   cp -- "$native"/sources/{Cargo.toml,Cargo.lock,bindings.rs} "$stage/sources/"
   cd -- "$checkout"
@@ -406,13 +411,36 @@ build_compat() {
   run ar rs "$stage/install/lib/libmlxc.a" "$stage/compat.o"
 }
 
+# ---- Bindings --------------------------------------------------------------------
+
+# The headers that the bindings were written from.
+headers_checksum() {
+  (cd -- "$mlx_c_source/mlx/c" && sha256sum -- *.h | sha256sum | cut -d ' ' -f 1)
+}
+
+check_bindings() {
+  [[ $(sed -n '1s/^.*SHA-256 //p' "$native/bindings.rs") == "$(headers_checksum)" ]] ||
+    die "native/bindings.rs is not of these headers of mlx-c" "\`native/build-mlx-linux.sh --bindings\` writes it anew"
+}
+
+# bindgen needs libclang, a large package, and half a minute, for what the pinned headers decide
+# alone: so the result is kept in the checkout.
 write_bindings() {
+  open_stage
+  set_flags
+  step "fetching the sources" fetch_sources
   cd -- "$checkout"
   run env "MLX_SYS_DIR=$mlx_sys" cargo run --quiet --release --locked --offline \
     --manifest-path "$stage/sources/Cargo.toml" --target-dir "$stage/bindings-target" \
     --config 'source.crates-io.replace-with="vendored"' \
     --config "source.vendored.directory=\"$stage/sources/vendor\"" \
     -- "$mlx_c_source" "$stage/bindings.rs"
+  {
+    echo "// By native/build-mlx-linux.sh --bindings. The headers of mlx-c: SHA-256 $(headers_checksum)"
+    cat -- "$stage/bindings.rs"
+  } >"$stage/with-checksum.rs"
+  mv -- "$stage/with-checksum.rs" "$native/bindings.rs"
+  say "wrote native/bindings.rs"
 }
 
 # ---- Cargo -----------------------------------------------------------------------
