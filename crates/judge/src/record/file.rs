@@ -22,9 +22,12 @@ const LAST_WITH_COLUMNS: u64 = 2;
 /// Why there is no record.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// A file.
+    /// A file that cannot be read.
     #[error(transparent)]
-    File(#[from] FileError),
+    Read(FileError),
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Write(FileError),
     /// The file is something else, or damaged.
     #[error("`{}` is not a record: {reason}", path.display())]
     Malformed {
@@ -53,7 +56,11 @@ impl RecordError {
     /// The way out, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::File(_) => Some("give the folder that `gatecheck run --out` wrote".to_owned()),
+            Self::Write(FileError { path, .. }) => Some(format!(
+                "make room there, then go on with `gatecheck run --resume {}`",
+                path.parent().unwrap_or(Path::new(".")).display()
+            )),
+            Self::Read(_) => Some("give the folder that `gatecheck run --out` wrote".to_owned()),
             Self::Version { .. } => {
                 Some("use the version of gatecheck that measured it (`tool_version`)".to_owned())
             }
@@ -69,8 +76,8 @@ impl RecordError {
 pub fn read(folder: &Path) -> Result<RunRecord, RecordError> {
     let path = folder.join(RECORD);
     let malformed = |reason: String| RecordError::Malformed { path: path.clone(), reason };
-    let mut json: Value =
-        serde_json::from_str(&read_text(&path)?).map_err(|error| malformed(error.to_string()))?;
+    let text = read_text(&path).map_err(RecordError::Read)?;
+    let mut json: Value = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
     let version =
         json["schema_version"].as_u64().ok_or_else(|| malformed("no `schema_version`".to_owned()))?;
     if !(u64::from(OLDEST_VERSION)..=u64::from(SCHEMA_VERSION)).contains(&version) {
@@ -83,7 +90,7 @@ pub fn read(folder: &Path) -> Result<RunRecord, RecordError> {
     let checksum = json.as_object_mut().and_then(|fields| fields.shift_remove(CHECKSUM));
     let mut record: RunRecord = serde_json::from_value(json).map_err(|error| malformed(error.to_string()))?;
     let path = folder.join(COLUMNS);
-    let bytes = read_bytes(&path)?;
+    let bytes = read_bytes(&path).map_err(RecordError::Read)?;
     if checksum != Some(Value::String(sha256(&bytes))) {
         return Err(RecordError::Foreign { path });
     }
@@ -93,8 +100,9 @@ pub fn read(folder: &Path) -> Result<RunRecord, RecordError> {
     Ok(record)
 }
 
-/// Writes a record into `folder`: a reader finds the old one or the new. The columns come first, and the scalars
-/// hold their checksum, so that nobody takes the columns of one record for those of another.
+/// Writes a record into `folder`. Each of the two files is whole at any time. The columns come first, and the
+/// scalars hold their checksum: between the two, where an older record is replaced, a reader gets
+/// [`RecordError::Foreign`], and never the columns of one record with the scalars of another.
 pub fn write(folder: &Path, record: &mut RunRecord) -> Result<(), RecordError> {
     let columns = Columns::take(record);
     let written = write_both(folder, record, &columns);
@@ -108,10 +116,10 @@ fn write_both(folder: &Path, scalars: &RunRecord, columns: &Columns) -> Result<(
     let bytes = columns.to_bytes(&scalars.arms).map_err(|error| malformed(error.to_string()))?;
     let mut json = serde_json::to_value(scalars).map_err(|error| malformed(error.to_string()))?;
     json[CHECKSUM] = Value::String(sha256(&bytes));
-    write_atomic(&folder.join(COLUMNS), &bytes)?;
+    write_atomic(&folder.join(COLUMNS), &bytes).map_err(RecordError::Write)?;
     let mut text = json.to_string();
     text.push('\n');
-    Ok(write_atomic(&path, text.as_bytes())?)
+    write_atomic(&path, text.as_bytes()).map_err(RecordError::Write)
 }
 
 #[cfg(test)]
@@ -141,7 +149,7 @@ mod tests {
         write_atomic(&folder.path().join(RECORD), &scalars).unwrap();
         assert!(matches!(read(folder.path()), Err(RecordError::Foreign { .. })));
         std::fs::remove_file(folder.path().join(COLUMNS)).unwrap();
-        assert!(matches!(read(folder.path()), Err(RecordError::File(_))));
+        assert!(matches!(read(folder.path()), Err(RecordError::Read(_))));
     }
 
     #[test]
