@@ -10,11 +10,11 @@ mod fold;
 mod read;
 mod write;
 
-use self::read::exists;
 pub use self::{
     error::JournalError,
     event::{Block, Event, Header, Line, MemoryReading, Phase},
     fold::{Folded, fold},
+    read::exists,
     write::Journal,
 };
 
