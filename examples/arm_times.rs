@@ -1,8 +1,8 @@
-//! One contestant of `scripts/compare_peers.sh`: times batches on request.
+//! One contestant of `scripts/compare_peers.sh` and of `scripts/architecture_table.py`: times batches on request.
 //!
 //! `arm_times ARM MODEL BATCHES THREADS`, where the arm is `candle`, `mlx`, or `candle-transformers` (the
 //! published model as it comes). For each line `FIRST END` on stdin it runs these batches and answers
-//! with their seconds.
+//! with their seconds and the sum of all outputs, by which arms are checked against each other.
 #![expect(clippy::print_stdout, reason = "answers on stdout")]
 
 use std::{io::BufRead, path::Path, time::Instant};

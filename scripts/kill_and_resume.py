@@ -8,7 +8,9 @@ ARGUMENTS are those of `gatecheck run` without `--out`, for example
 
 Each round starts a run, kills its process with SIGKILL at a moment drawn at random from the time that the
 undisturbed run took, looks a second later whether any process of it is left, resumes it, and compares what
-`report.json` says of everything but times, sessions and memory. Prints one line a round, and how many held.
+`report.json` says of everything but times, sessions and memory, and the calls in the record: all of the latency
+phase and those of the first pass of the throughput phase. How many passes follow is a matter of time. Prints one
+line a round, and how many held.
 Linux only: processes are found by their working folder in /proc.
 """
 
@@ -18,6 +20,7 @@ import os
 import pathlib
 import random
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -42,11 +45,26 @@ def without_times(value):
     return value
 
 
-def counts(record):
-    """How many calls each arm made in each phase: a resumed run makes as many, no fewer and no more."""
-    file = record.with_name("record.safetensors").read_bytes()
-    header = json.loads(file[8 : 8 + int.from_bytes(file[:8], "little")])
-    return {name: column["shape"] for name, column in header.items() if ".latency" in name or name == "gold"}
+def calls(folder):
+    """The calls of each arm, as far as the seed says what they are: a resumed run makes the same, no fewer, no more."""
+    file = (folder / "record.safetensors").read_bytes()
+    start = 8 + int.from_bytes(file[:8], "little")
+    header = json.loads(file[8:start])
+
+    def column(name):
+        first, end = header[name]["data_offsets"]
+        return [number for (number,) in struct.iter_unpack("<I", file[start + first : start + end])]
+
+    def of_phase(name):
+        return list(zip(*(column(f"{name}.{part}") for part in ("block", "item", "examples", "tokens"))))
+
+    made = {}
+    for arm in (name.removesuffix(".outputs") for name in header if name.endswith(".outputs")):
+        passes = of_phase(f"{arm}.throughput")
+        # A pass makes one call with each batch.
+        batches = len({item for _, item, _, _ in passes})
+        made[arm] = {"latency": of_phase(f"{arm}.latency"), "first pass": passes[:batches]}
+    return made
 
 
 def processes(folder):
@@ -76,9 +94,9 @@ def main():
         folder = pathlib.Path(name).resolve()
         quiet = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
 
-        def run(words, check=True):
+        def run(words):
             done = subprocess.run([program, *words], **quiet)
-            if check and done.returncode not in (0, 1, 4):
+            if done.returncode not in (0, 1, 4):
                 sys.exit(f"{' '.join(words)}: {done.returncode}\n{done.stderr}")
             return done
 
@@ -88,8 +106,10 @@ def main():
         whole = run(["run", *arguments, "--out", "whole"])
         took = time.monotonic() - start
         expected = without_times(json.loads((folder / "whole/report.json").read_text()))
-        calls = counts(folder / "whole/record.json")
-        print(f"undisturbed: {took:.1f} s, exit code {whole.returncode}", flush=True)
+        expected_calls = calls(folder / "whole")
+        made = {arm: {phase: len(of_phase) for phase, of_phase in phases.items()}
+                for arm, phases in expected_calls.items()}
+        print(f"undisturbed: {took:.1f} s, exit code {whole.returncode}, calls compared: {made}", flush=True)
 
         held = 0
         for number in range(a.kills):
@@ -111,7 +131,7 @@ def main():
                 run(["run", *arguments, "--out", out])
                 how = "begun again"
             report = without_times(json.loads((folder / out / "report.json").read_text()))
-            same = report == expected and counts(folder / out / "record.json") == calls and not journal.exists()
+            same = report == expected and calls(folder / out) == expected_calls and not journal.exists()
             held += same and not left
             print(f"{number + 1:3}  killed at {moment:6.2f} s  {how:26}  "
                   f"{'equal' if same else 'DIFFERS'}  left running 1 s later: {len(left)}", flush=True)

@@ -76,6 +76,8 @@ pub struct Cell {
     pub gold: Vec<f64>,
     /// How much is measured.
     pub effort: Effort,
+    /// One-minute load average before gatecheck itself did anything; none where it would be gatecheck's own.
+    pub load_before: Option<f64>,
 }
 
 impl Cell {

@@ -17,12 +17,12 @@ impl Workers {
     /// Workers are this program again; one that is silent for so long is given up.
     pub fn new(deadline: Duration) -> Result<Self, WorkerError> {
         let program = std::env::current_exe().map_err(WorkerError::Launch)?;
-        Ok(Self { launcher: ProcessLauncher { program, deadline, cancel: Arc::default() } })
+        Ok(Self { launcher: ProcessLauncher { program, deadline, stop: Arc::default() } })
     }
 
     /// What stops the measuring, and keeps what was measured, when it is set.
     pub fn stop(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.launcher.cancel)
+        Arc::clone(&self.launcher.stop)
     }
 
     /// What starts them.

@@ -1,6 +1,9 @@
 //! From a cell to its record in a folder, by way of the journal; a run that was cut short goes on from there.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use gatecheck_backend::worker::Launcher;
 use gatecheck_base::{fs::FileError, kind::ErrorKind};
@@ -9,7 +12,7 @@ use gatecheck_judge::{
     record::{self, ArmRecord, RunRecord},
 };
 
-use super::{cell::Cell, event::Observer, runner};
+use super::{cell::Cell, event::Observer, runner, version::VERSION};
 
 /// Why there is no record.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +23,22 @@ pub enum RecordError {
     /// The record.
     #[error(transparent)]
     Record(#[from] record::RecordError),
-    /// The journal cannot be written on.
-    #[error(transparent)]
-    File(#[from] FileError),
+    /// What it takes to measure to the end, or to keep it, can no longer be written or read.
+    #[error("the run in `{}` could not be finished", folder.display())]
+    CutShort {
+        /// The folder.
+        folder: PathBuf,
+        /// What failed.
+        source: FileError,
+    },
+    /// The run began with another gatecheck.
+    #[error("the run in `{}` began with gatecheck {begun_with}; this is {VERSION}", folder.display())]
+    OtherVersion {
+        /// The folder.
+        folder: PathBuf,
+        /// That other version.
+        begun_with: String,
+    },
     /// What the run began with is not what there is now.
     #[error("{what} changed since the run in `{}` began", folder.display())]
     Changed {
@@ -36,14 +52,19 @@ pub enum RecordError {
 impl RecordError {
     /// The way out, where there is one.
     pub fn hint(&self) -> Option<String> {
+        let or_anew = |way: &str, folder: &Path| {
+            let journal = folder.join(journal::JOURNAL);
+            format!("{way}, or measure anew: take another `--out`, or remove `{}`", journal.display())
+        };
         match self {
             Self::Journal(error) => error.hint(),
             Self::Record(error) => error.hint(),
-            Self::File(_) => None,
-            Self::Changed { folder, .. } => Some(format!(
-                "bring back what was there, or measure anew: take another `--out`, or remove `{}`",
-                folder.join(journal::JOURNAL).display()
-            )),
+            Self::CutShort { folder, .. } => {
+                let folder = folder.display();
+                Some(format!("make room there, then go on with `gatecheck run --resume {folder}`"))
+            }
+            Self::OtherVersion { folder, .. } => Some(or_anew("go on with that version", folder)),
+            Self::Changed { folder, .. } => Some(or_anew("bring back what was there", folder)),
         }
     }
 }
@@ -52,12 +73,36 @@ impl RecordError {
     /// What kind of error it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Journal(JournalError::File(error))
-            | Self::Record(record::RecordError::Read(error) | record::RecordError::Write(error))
-            | Self::File(error) => error.kind(ErrorKind::Usage),
-            Self::Journal(_) | Self::Record(_) | Self::Changed { .. } => ErrorKind::Usage,
+            Self::Record(record::RecordError::Read(error)) => error.kind(ErrorKind::Usage),
+            // A folder without a journal is no error until one was begun there.
+            Self::Journal(JournalError::File(_))
+            | Self::Record(record::RecordError::Write(_))
+            | Self::CutShort { .. } => ErrorKind::Disk,
+            Self::Journal(_) | Self::Record(_) | Self::OtherVersion { .. } | Self::Changed { .. } => {
+                ErrorKind::Usage
+            }
         }
     }
+}
+
+/// What there is of a run in a folder.
+#[derive(Debug)]
+pub struct Opened {
+    /// The record; of an unfinished run, as far as it has come.
+    pub record: RunRecord,
+    /// Where it is from.
+    pub source: Source,
+}
+
+/// Where a record is from.
+#[derive(Debug)]
+pub enum Source {
+    /// The record of a finished run.
+    Record,
+    /// A journal, locked as long as this lives: nobody goes on with the run meanwhile.
+    Journal(Journal),
+    /// A journal that another process is writing.
+    AtWork,
 }
 
 /// Measures a cell into `folder`. `run` is what it takes to plan the same cell again.
@@ -70,7 +115,7 @@ pub fn measure(
 ) -> Result<RunRecord, RecordError> {
     let header = Header { schema_version: journal::SCHEMA_VERSION, record: runner::begin(cell), run };
     let mut journal = Journal::begin(folder, header)?;
-    runner::run(cell, None, &mut journal, launcher, observer)?;
+    runner::run(cell, None, &mut journal, launcher, observer).map_err(|error| cut_short(folder, error))?;
     conclude(journal, folder)
 }
 
@@ -83,8 +128,13 @@ pub fn go_on(
     launcher: &dyn Launcher,
     observer: &mut dyn Observer,
 ) -> Result<RunRecord, RecordError> {
-    runner::run(cell, Some(so_far), &mut journal, launcher, observer)?;
+    runner::run(cell, Some(so_far), &mut journal, launcher, observer)
+        .map_err(|error| cut_short(folder, error))?;
     conclude(journal, folder)
+}
+
+fn cut_short(folder: &Path, source: FileError) -> RecordError {
+    RecordError::CutShort { folder: folder.to_owned(), source }
 }
 
 /// Folds the journal; of a run that is finished, the record takes its place.
@@ -92,23 +142,36 @@ pub fn conclude(journal: Journal, folder: &Path) -> Result<RunRecord, RecordErro
     let Folded { mut record, .. } = fold(folder)?;
     if !record.interrupted {
         record::write(folder, &mut record)?;
-        journal.remove()?;
+        journal.remove().map_err(|error| cut_short(folder, error))?;
     }
     Ok(record)
 }
 
 /// The record in `folder`, or what there is of one in a journal, which is of a later run.
-pub fn open(folder: &Path) -> Result<RunRecord, RecordError> {
-    if !journal::exists(folder) {
-        return Ok(record::read(folder)?);
-    }
-    match fold(folder) {
-        // Nothing was measured in it.
-        Err(JournalError::Headless { .. }) if folder.join(record::RECORD).exists() => {
-            Ok(record::read(folder)?)
+pub fn open(folder: &Path) -> Result<Opened, RecordError> {
+    let found = match Journal::resume(folder) {
+        Ok((journal, folded)) => Ok((folded, Source::Journal(journal))),
+        Err(JournalError::Locked { .. }) => fold(folder).map(|folded| (folded, Source::AtWork)),
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok((Folded { record, .. }, source)) => Ok(Opened { record, source }),
+        // Nothing was measured in it, or the process that wrote it has finished meanwhile.
+        Err(error) if is_absent(&error) || is_empty(&error) && folder.join(record::RECORD).exists() => {
+            Ok(Opened { record: record::read(folder)?, source: Source::Record })
         }
-        folded => Ok(folded?.record),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// Whether there is no journal.
+pub(super) fn is_absent(error: &JournalError) -> bool {
+    let JournalError::File(FileError { source, .. }) = error else { return false };
+    matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn is_empty(error: &JournalError) -> bool {
+    matches!(error, JournalError::Headless { .. })
 }
 
 /// Refuses a cell that is not the one that the run in `folder` began with.
@@ -123,14 +186,14 @@ pub fn check_unchanged(so_far: &RunRecord, cell: &Cell, folder: &Path) -> Result
 fn changed(before: &RunRecord, now: &RunRecord) -> Option<String> {
     let arm = |(before, now): (&ArmRecord, &ArmRecord)| {
         let facts = |arm: &ArmRecord| {
-            let ArmRecord { name, role, backend, quantization, weights, size_bytes, .. } = arm.clone();
+            // Not where the weights lie: what they are is known by sizes and checksums.
+            let ArmRecord { name, role, backend, quantization, size_bytes, .. } = arm.clone();
             let made = (arm.expected_size_bytes, arm.recipe_sha256.clone(), arm.output_width);
-            (name, role, backend, quantization, weights, size_bytes, made)
+            (name, role, backend, quantization, size_bytes, made)
         };
-        (facts(before) != facts(now)).then(|| format!("the artefact of arm `{}`", before.name))
+        (facts(before) != facts(now)).then(|| format!("arm `{}`", before.name))
     };
     let checks = [
-        (before.tool_version != now.tool_version, "gatecheck's version"),
         (before.model != now.model, "the model"),
         (before.dataset.sha256 != now.dataset.sha256, "the dataset"),
         (
@@ -157,8 +220,7 @@ mod tests {
         let before = fixture::record();
         assert_eq!(changed(&before, &before), None);
         type Change = fn(&mut RunRecord);
-        let cases: [(Change, &str); 9] = [
-            (|now| now.tool_version = "9".to_owned(), "gatecheck's version"),
+        let cases: [(Change, &str); 8] = [
             (|now| now.model.sha256 = String::new(), "the model"),
             (|now| now.dataset.sha256 = String::new(), "the dataset"),
             (|now| now.gold[5] = 9.0, "the labels or the reading of the dataset"),
@@ -166,7 +228,7 @@ mod tests {
             (|now| now.settings.threads = 9, "the settings"),
             (|now| now.policy.strict = true, "the gates"),
             (|now| drop(now.arms.pop()), "the arms"),
-            (|now| now.arms[2].recipe_sha256 = None, "the artefact of arm `mlx-q8`"),
+            (|now| now.arms[2].recipe_sha256 = None, "arm `mlx-q8`"),
         ];
         for (change, what) in cases {
             let mut now = before.clone();
@@ -177,6 +239,7 @@ mod tests {
         now.started_unix_s = 0;
         now.warnings.clear();
         now.arms[0].sessions.clear();
-        assert_eq!(changed(&before, &now), None, "times do not count");
+        now.arms[0].weights = "elsewhere".to_owned();
+        assert_eq!(changed(&before, &now), None, "neither times nor places count");
     }
 }

@@ -1,10 +1,14 @@
 //! A run that was killed, crashed or stopped, planned again from what its journal keeps.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
+use gatecheck_backend::measure::machine::load;
 use gatecheck_base::fs::FileError;
 use gatecheck_judge::{
-    journal::{self, Folded, JOURNAL, Journal, JournalError},
+    journal::{Folded, JOURNAL, Journal, JournalError},
     record::{ModelFacts, RunRecord},
 };
 
@@ -14,7 +18,11 @@ use super::{
     record::{self, RecordError},
     run::{self, Begun, Job, Request, Start},
     source::{DatasetPlace, ModelPlace},
+    version::VERSION,
 };
+
+/// After a pause this long, nothing of gatecheck's own work is left in the load average of one minute.
+const FORGOTTEN: Duration = Duration::from_secs(120);
 
 /// A run that was begun and is not finished.
 #[derive(Debug)]
@@ -24,26 +32,48 @@ pub struct Unfinished {
     request: Request,
     journal: Journal,
     so_far: Box<RunRecord>,
+    load_before: Option<f64>,
+}
+
+impl Unfinished {
+    /// Seconds after which the run gives up an arm that gives no answer.
+    pub fn timeout_s(&self) -> u64 {
+        self.request.measuring.timeout_s
+    }
 }
 
 /// The run in `folder` that was begun and not finished; nothing if there is none, or if it is finished after all.
 pub fn unfinished(folder: &Path) -> Result<Option<Unfinished>, AppError> {
-    if !journal::exists(folder) {
-        return Ok(None);
-    }
-    let (journal, Folded { record, run, .. }) = Journal::resume(folder).map_err(RecordError::from)?;
+    // The program is about to change to the folder where the run began.
+    let folder = std::path::absolute(folder).map_err(|error| FileError::new("find", folder, error))?;
+    let (journal, folded) = match Journal::resume(&folder) {
+        Err(error) if record::is_absent(&error) => return Ok(None),
+        resumed => resumed.map_err(RecordError::from)?,
+    };
+    let Folded { record, run, last_unix_ns, .. } = folded;
     if !record.interrupted {
         // It ended between its last line and its record.
-        record::conclude(journal, folder)?;
+        record::conclude(journal, &folder)?;
         return Ok(None);
+    }
+    if record.tool_version != VERSION {
+        let begun_with = record.tool_version;
+        return Err(RecordError::OtherVersion { folder, begun_with }.into());
     }
     let Begun { working_folder, mut request } = serde_json::from_value(run).map_err(|error| {
         let (path, reason) = (folder.join(JOURNAL), error.to_string());
         RecordError::from(JournalError::Damaged { path, line: 1, reason })
     })?;
-    let out = std::path::absolute(folder).map_err(|error| FileError::new("find", folder, error))?;
-    pin(&mut request, &record, &out);
-    Ok(Some(Unfinished { working_folder, request, journal, so_far: Box::new(record) }))
+    pin(&mut request, &record, &folder);
+    let load_before = load_of_others(last_unix_ns);
+    Ok(Some(Unfinished { working_folder, request, journal, so_far: Box::new(record), load_before }))
+}
+
+/// The load average now, if gatecheck has been idle since `last_unix_ns` for long enough.
+fn load_of_others(last_unix_ns: u64) -> Option<f64> {
+    let last = UNIX_EPOCH + Duration::from_nanos(last_unix_ns);
+    let pause = SystemTime::now().duration_since(last).unwrap_or_default();
+    if pause >= FORGOTTEN { load() } else { None }
 }
 
 /// Asks for the very files that a record tells of, not for those that the Hub has by now.
@@ -62,15 +92,28 @@ fn pin(request: &mut Request, record: &RunRecord, out: &Path) {
 /// Plans the rest of a run: one job. Refuses where anything is not what it was when the run began; a model that
 /// changed is named before it would be converted.
 pub fn plan(unfinished: Unfinished, observer: &mut dyn Observer) -> Result<Vec<Job>, AppError> {
-    let Unfinished { working_folder: _, request, journal, so_far } = unfinished;
+    let Unfinished { working_folder: _, request, journal, so_far, load_before } = unfinished;
     let Some((_, out)) = request.datasets.first().cloned() else { return Ok(Vec::new()) };
     let is_known = |facts: &ModelFacts| {
         let changed = || RecordError::Changed { folder: out.clone(), what: "the model".to_owned() };
         if *facts == so_far.model { Ok(()) } else { Err(changed().into()) }
     };
-    let Some(cell) = run::cells(&request, is_known, observer)?.into_iter().next() else {
+    let Some(cell) = run::cells(&request, load_before, is_known, observer)?.into_iter().next() else {
         return Ok(Vec::new());
     };
     record::check_unchanged(&so_far, &cell, &out)?;
     Ok(vec![Job { cell, out, start: Start::Resumed(journal, so_far) }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_right_after_a_kill_is_gatecheck_s_own() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let ago = |seconds| load_of_others((now - Duration::from_secs(seconds)).as_nanos() as u64);
+        assert_eq!([ago(0), ago(100)], [None, None]);
+        assert!(ago(121).is_some());
+    }
 }

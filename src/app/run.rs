@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+use gatecheck_backend::measure::machine::load;
 use gatecheck_base::fs::{FileError, check_writable};
 use gatecheck_judge::{
     journal::Journal,
@@ -113,7 +114,7 @@ pub fn plan(request: &Request, observer: &mut dyn Observer) -> Result<Vec<Job>, 
         let start = Start::Fresh(begun(request, dataset)?);
         Ok(Job { cell, out: dataset.1.clone(), start })
     };
-    cells(request, |_| Ok(()), observer)?.into_iter().zip(datasets).map(job).collect()
+    cells(request, load(), |_| Ok(()), observer)?.into_iter().zip(datasets).map(job).collect()
 }
 
 fn begun(request: &Request, dataset: &(DatasetReference, PathBuf)) -> Result<serde_json::Value, AppError> {
@@ -123,10 +124,11 @@ fn begun(request: &Request, dataset: &(DatasetReference, PathBuf)) -> Result<ser
     Ok(serde_json::to_value(Begun { working_folder, request }).map_err(|error| failed(error.into()))?)
 }
 
-/// The cells of a request, in the order of its datasets. `may_go_on` hears of the model before anything is made
-/// of it.
+/// The cells of a request, in the order of its datasets. `load_before` as in [`Cell`]; `may_go_on` hears of the
+/// model before anything is made of it.
 pub(super) fn cells(
     request: &Request,
+    load_before: Option<f64>,
     may_go_on: impl Fn(&ModelFacts) -> Result<(), AppError>,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Cell>, AppError> {
@@ -146,7 +148,8 @@ pub(super) fn cells(
             arm.recipe().map(|recipe| prepare::artefact(original.source(), recipe, artefacts, observer));
         ready.push(arm.clone().with_files(&original, artefact.transpose()?, measuring.threads)?);
     }
-    let cell = |asked| plan::cell(facts.clone(), asked, ready.clone(), measuring, policy.clone());
+    let cell =
+        |asked| plan::cell(facts.clone(), asked, ready.clone(), measuring, policy.clone(), load_before);
     Ok(asked.into_iter().map(cell).collect())
 }
 

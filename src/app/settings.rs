@@ -67,6 +67,8 @@ pub struct Measuring {
     pub seed: u64,
     /// Queries per arm in the latency phase.
     pub latency_queries: u32,
+    /// Seconds after which an arm that gives no answer is given up.
+    pub timeout_s: u64,
     /// Scripted arms, by name, for tests.
     pub mock: BTreeMap<String, MockScript>,
 }
@@ -78,6 +80,7 @@ impl Default for Measuring {
             threads: cores(),
             seed: defaults::SEED,
             latency_queries: defaults::LATENCY_QUERIES,
+            timeout_s: defaults::TIMEOUT_S,
             mock: BTreeMap::new(),
         }
     }

@@ -29,11 +29,15 @@ const EXIT_CODES: &str = "Exit codes of `run`, `demo` and `report`: 0 every judg
 const CONVERT_EXIT_CODES: &str = "Exit codes: 0 converted, or already there · 2 wrong command line or configuration · \
                                   3 failed (network, disk, a broken model); of several models the gravest";
 
+/// The two ways to call `run`.
+const RUN_USAGE: &str = "gatecheck run [OPTIONS] --model <NAME|FOLDER|HUB_ID>\n       \
+                         gatecheck run --resume <DIR> [--timeout <SECONDS>] [--json] [--quiet]";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Measure a model against its baseline on a dataset, and judge it by the gates
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = EXIT_CODES, override_usage = RUN_USAGE)]
     Run(Box<RunArgs>),
     /// Convert a model to a (quantized) MLX artefact
     #[command(after_help = CONVERT_EXIT_CODES)]
@@ -45,7 +49,7 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// List the configured datasets: what they ask, what they hold, what is cached
     Datasets(ListArgs),
-    /// Render the reports of a run again, from its record alone
+    /// Render the reports of a run again, from what was measured
     #[command(after_help = EXIT_CODES)]
     Report(ReportArgs),
     /// Show what this machine and this build can do
@@ -166,9 +170,10 @@ pub(crate) struct MeasuringArgs {
     /// Single queries per arm in the latency phase; 662 make a p99 at 99 % confidence
     #[arg(long, value_name = "N", default_value_t = defaults::LATENCY_QUERIES)]
     pub(crate) latency_queries: u32,
-    /// Give up on an arm that does not answer for so long
-    #[arg(long, value_name = "SECONDS", default_value_t = defaults::TIMEOUT_S, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) timeout: u64,
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..),
+          help = format!("Give up on an arm that does not answer for so long [default: {}; of a resumed run its own]",
+                         defaults::TIMEOUT_S))]
+    pub(crate) timeout: Option<u64>,
     /// Scripted arms instead of real ones: a JSON file, arm name to script
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) mock: Option<PathBuf>,
@@ -178,8 +183,9 @@ pub(crate) struct MeasuringArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct GateArgs {
     #[arg(long, value_name = "DROP",
-          help = format!("Largest allowed drop of accuracy (or of the correlation), absolute [default: the model's, \
-                          else {}]", defaults::MAX_ACCURACY_DROP))]
+          help = format!("Largest allowed drop of the metric that is judged (the dataset's first, else accuracy or \
+                          Spearman's correlation), absolute [default: the model's, else {}]",
+                         defaults::MAX_ACCURACY_DROP))]
     pub(crate) max_accuracy_drop: Option<f64>,
     #[arg(long, value_name = "RATIO",
           help = format!("Smallest allowed speedup [default: {}]", defaults::MIN_SPEEDUP))]
@@ -310,6 +316,17 @@ mod tests {
     }
 
     #[test]
+    fn whatever_begins_a_run_is_refused_beside_resume() {
+        let mut command = super::Cli::command();
+        command.build();
+        let arguments = command.find_subcommand("run").unwrap().get_arguments();
+        let stand_beside = ["resume", "timeout", "json", "quiet", "help"];
+        let begin: Vec<_> =
+            arguments.map(|it| it.get_id().as_str()).filter(|id| !stand_beside.contains(id)).collect();
+        assert_eq!(begin, super::BEGIN_A_RUN);
+    }
+
+    #[test]
     fn help_texts_show_the_defaults() {
         let mut command = super::Cli::command();
         command.build();
@@ -326,6 +343,7 @@ mod tests {
             ("batch_size", Measuring::default().batch_size.to_string()),
             ("seed", Measuring::default().seed.to_string()),
             ("latency_queries", Measuring::default().latency_queries.to_string()),
+            ("timeout", Measuring::default().timeout_s.to_string()),
         ] {
             let argument = run.get_arguments().find(|argument| argument.get_id() == name).unwrap();
             let help = argument.get_help().unwrap().to_string();
@@ -335,6 +353,7 @@ mod tests {
                 several => panic!("{several:?}"),
             };
             let shown = shown.trim_end_matches(", or BITS if more").trim_start_matches("the model's, else ");
+            let shown = shown.trim_end_matches("; of a resumed run its own");
             assert_eq!(shown, value, "{name}");
         }
     }

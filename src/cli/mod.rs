@@ -31,7 +31,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            Printer { quiet: false }.status(&error.lines());
+            printer.error(&error.lines());
             ExitCode::from(error.exit_code)
         }
     }

@@ -1,9 +1,10 @@
 //! Results to standard output, everything else to standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::error::CliError;
 use crate::app::event::{Event, Observer};
 
 /// Decides what is shown.
@@ -14,9 +15,14 @@ pub(crate) struct Printer {
 
 impl Printer {
     /// A result. A reader that has seen enough (`| head`) is no error.
-    pub(crate) fn result(self, text: &str) {
+    pub(crate) fn result(self, text: &str) -> Result<(), CliError> {
         let mut stdout = std::io::stdout().lock();
-        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(CliError::failed(format!("failed to write to standard output: {error}"), None))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A line about what is going on.

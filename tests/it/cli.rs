@@ -19,8 +19,12 @@ fn every_command_has_help() {
     }
     let help = place.gatecheck("--help").stdout;
     assert!(COMMANDS.iter().all(|command| help.contains(&format!("\n  {command} "))), "{help}");
+    let usage =
+        "Usage: gatecheck run [OPTIONS] --model <NAME|FOLDER|HUB_ID>\n       gatecheck run --resume <DIR> ";
+    let run = place.gatecheck("run --help").stdout;
+    assert!(run.contains(usage), "{run}");
     // For the program alone.
-    assert!(!help.contains("__worker") && !place.gatecheck("run --help").stdout.contains("--mock"));
+    assert!(!help.contains("__worker") && !run.contains("--mock"));
 }
 
 #[test]
@@ -162,6 +166,20 @@ fn a_reader_who_has_seen_enough_is_no_error() {
     let output = Output::of(child);
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     assert!(line.starts_with("name "), "{line}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_shown_is_a_failure() {
+    let place = Place::scripted(&serde_json::json!({ "candle": {}, "mlx-q8": { "flip_every": 10 } }));
+    for command in ["models", "datasets --json", "doctor", crate::harness::MEASURE, "report out"] {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let output = Output::of(place.command(command).stdout(full).spawn().unwrap());
+        assert_eq!(output.code, 3, "{command}: {}", output.stderr);
+        let words = "error: failed to write to standard output: No space left on device (os error 28)\n";
+        assert!(output.stderr.ends_with(words), "{command}: {}", output.stderr);
+    }
+    assert_eq!(place.report()["verdict"], "fail");
 }
 
 #[test]

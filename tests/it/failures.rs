@@ -117,12 +117,18 @@ fn a_late_failure_keeps_what_came_before() {
     assert_eq!(report["arms"][1]["failure"]["phase"], "throughput");
 }
 
-/// Starts a run whose candidate hangs in `phase`, and waits until parent and both workers are there.
+/// Starts a run whose candidate hangs in `phase`, and waits until parent and both workers are there and the baseline
+/// is done with what comes before.
 #[cfg(unix)]
 fn hanging(phase: &str) -> (Place, std::process::Child) {
     let place = failing(phase, "hang");
     let parent = place.command(MEASURE).spawn().unwrap();
-    wait_for(|| place.processes().len() == 3);
+    let before = match phase {
+        "load" => "{\"session\":{\"arm\":0,".to_owned(),
+        "warm-up" => "{\"phase\":\"warm-up\"}".to_owned(),
+        phase => format!("{{\"block\":{{\"arm\":0,\"phase\":\"{phase}\""),
+    };
+    wait_for(|| place.journal().contains(&before) && place.processes().len() == 3);
     (place, parent)
 }
 
@@ -137,8 +143,6 @@ pub(crate) fn signal(name: &str, process: u32) {
 fn ctrl_c_keeps_what_was_measured() {
     for (phase, queries) in [("load", 0), ("warm-up", 0), ("throughput", 20)] {
         let (place, parent) = hanging(phase);
-        // Until the baseline is through the latency phase; there is nothing to see it by from outside.
-        std::thread::sleep(std::time::Duration::from_millis(if queries > 0 { 1500 } else { 100 }));
         signal("INT", parent.id());
         let output = Output::of(parent);
         let line = "stopped by the user; what was measured is in out, and `gatecheck run --resume out` goes on with it\n";
@@ -205,14 +209,47 @@ fn sigterm_is_as_ctrl_c() {
 #[test]
 #[cfg(unix)]
 fn workers_end_with_their_parent() {
-    // One that listens and one that hangs, which hears nothing any more.
-    for phase in ["load", "latency"] {
+    // The baseline's listens; the candidate's hangs, and hears nothing any more.
+    for phase in PHASES {
         let (place, mut parent) = hanging(phase);
         parent.kill().unwrap();
         parent.wait().unwrap();
         std::thread::sleep(std::time::Duration::from_secs(1));
         assert_eq!(place.processes(), [0; 0]);
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_folder_that_vanishes_under_a_run_is_a_failure() {
+    let (place, parent) = hanging("latency");
+    std::fs::remove_dir_all(place.path("out")).unwrap();
+    signal("INT", parent.id());
+    let output = Output::of(parent);
+    assert_eq!(output.code, 3, "{}", output.stderr);
+    assert!(output.stderr.contains("error: failed to open `out/journal.jsonl`"), "{}", output.stderr);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_full_disk_costs_no_more_than_a_block() {
+    let place = Place::scripted(&json!({ "candle": {}, "mlx-q8": { "flip_every": 10 } }));
+    let long = MEASURE.replace("--latency-queries 20", "--latency-queries 6000");
+    // No file may grow beyond 100 KiB: what is planned fits, the journal does not.
+    let gatecheck = place.command(&long);
+    let mut full = Command::new("bash");
+    full.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]);
+    full.arg(gatecheck.get_program()).args(gatecheck.get_args()).current_dir(place.path(""));
+    let output = full.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    let words = "error: the run in `out` could not be finished\n  caused by: failed to write `out/journal.jsonl`\n  \
+                 caused by: File too large (os error 27)\n\nhint: make room there, then go on with `gatecheck run \
+                 --resume out`\n";
+    assert!(stderr.ends_with(words), "{stderr}");
+    assert!(place.journal().contains("{\"block\":{"));
+    assert_eq!(place.gatecheck("run --resume out").code, 1);
+    assert_eq!(place.record()["arms"][0]["latency"].as_array().unwrap().len(), 6000);
 }
 
 #[test]

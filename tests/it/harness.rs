@@ -62,6 +62,11 @@ impl Place {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// The journal in `out` so far; empty if there is none.
+    pub(crate) fn journal(&self) -> String {
+        std::fs::read_to_string(self.path("out/journal.jsonl")).unwrap_or_default()
+    }
+
     pub(crate) fn json(&self, name: &str) -> Value {
         serde_json::from_str(&self.read(name)).unwrap()
     }
@@ -126,8 +131,8 @@ impl Place {
 
     /// The record in `out` with its columns, or what there is of one in a journal.
     pub(crate) fn record(&self) -> Value {
-        let record = gatecheck::app::record::open(&self.path("out")).unwrap();
-        serde_json::to_value(record).unwrap()
+        let opened = gatecheck::app::record::open(&self.path("out")).unwrap();
+        serde_json::to_value(opened.record).unwrap()
     }
 
     /// Processes that run in this folder, by their id. A zombie is none.

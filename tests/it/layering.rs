@@ -54,7 +54,7 @@ const LAYERS: &[(&str, &[Row])] = &[
             ("plan", &["arms", "cell", "defaults", "inputs", "settings", "source"]),
             ("runner", &["backends", "cell", "event", "version"]),
             ("measure", &[]),
-            ("record", &["cell", "event", "runner"]),
+            ("record", &["cell", "event", "runner", "version"]),
             ("judge", &["record"]),
             ("error", &["arms", "config", "judge", "plan", "prepare", "record", "resolve"]),
             (
@@ -64,7 +64,7 @@ const LAYERS: &[(&str, &[Row])] = &[
                     "settings", "source",
                 ],
             ),
-            ("resume", &["error", "event", "record", "run", "source"]),
+            ("resume", &["error", "event", "record", "run", "source", "version"]),
             ("demo", &["settings", "source"]),
             ("doctor", &["defaults", "demo", "error", "event", "measure", "plan", "prepare"]),
             ("catalogue", &["config", "defaults", "error", "plan", "prepare"]),

@@ -1,4 +1,4 @@
-//! `report`: everything again from the record alone.
+//! `report`: everything again from what was measured.
 
 use serde_json::{Value, json};
 

@@ -62,8 +62,7 @@ fn a_run_killed_again_and_again_ends_as_an_undisturbed_one() {
 fn halfway() -> Place {
     let place = two_arms();
     let mut parent = place.command(LONG).spawn().unwrap();
-    let journal = place.path("out/journal.jsonl");
-    wait_for(|| std::fs::read_to_string(&journal).is_ok_and(|text| text.matches("\"block\":{").count() > 4));
+    wait_for(|| place.journal().matches("\"block\":{").count() > 4);
     parent.kill().unwrap();
     parent.wait().unwrap();
     place.is_left_alone();
@@ -103,13 +102,60 @@ fn two_processes_do_not_share_a_folder() {
         Place::scripted(&json!({ "candle": {}, "mlx-q8": { "fail_in": "latency", "fail_by": "hang" } }));
     let parent = place.command(MEASURE).spawn().unwrap();
     wait_for(|| place.path("out/journal.jsonl").exists() && place.processes().len() == 3);
-    let words =
-        "error: another process is measuring into `out`\n\nhint: wait for it, or take another `--out`";
-    place.refuses(MEASURE, words);
-    place.refuses("run --resume out", words);
+    let words = |out: &str| {
+        format!(
+            "error: another process is measuring into `{out}`\n\nhint: wait for it, or take another `--out`"
+        )
+    };
+    place.refuses(MEASURE, &words("out"));
+    place.refuses("run --resume out", &words(&whole_path(&place)));
+    let output = place.gatecheck("report out");
+    assert!(output.code == 3 && output.stdout.contains("latency p50 (ms)"), "{}", output.stderr);
+    let words = "the run is still going on; this is how far it has come, and no report was written\n";
+    assert_eq!((output.stderr.as_str(), place.files("out")), (words, vec!["journal.jsonl".to_owned()]));
     crate::failures::signal("INT", parent.id());
     assert_eq!(Output::of(parent).code, 3);
     place.is_left_alone();
+}
+
+/// The folder of the reports, from the root on.
+fn whole_path(place: &Place) -> String {
+    place.path("out").canonicalize().unwrap().display().to_string()
+}
+
+#[test]
+fn another_gatecheck_does_not_go_on() {
+    let place = halfway();
+    let version = format!("\"tool_version\":\"{}\"", crate::evidence::version());
+    let journal = place.journal();
+    assert!(journal.contains(&version), "{version}");
+    // What the other version keeps of the request is its own affair; nor is anything prepared.
+    let other = journal.replacen(&version, "\"tool_version\":\"9.9.9\"", 1);
+    place.write("out/journal.jsonl", &other.replacen("\"working_folder\":", "\"place\":", 1));
+    std::fs::remove_dir_all(place.path("model")).unwrap();
+    let out = whole_path(&place);
+    let words = format!(
+        "error: the run in `{out}` began with gatecheck 9.9.9; this is {}\n\nhint: go on with that version, or measure \
+         anew: take another `--out`, or remove `{out}/journal.jsonl`",
+        crate::evidence::version()
+    );
+    place.refuses("run --resume out", &words);
+}
+
+#[test]
+fn a_resumed_run_keeps_its_timeout() {
+    for (more, seconds) in [("", 2), ("--timeout 1", 1)] {
+        let script = json!({ "candle": {}, "mlx-q8": { "fail_in": "latency", "fail_by": "hang" } });
+        let place = Place::scripted(&script);
+        let mut parent = place.command(&format!("{MEASURE} --timeout 2")).spawn().unwrap();
+        wait_for(|| place.journal().contains("{\"block\":{\"arm\":0,"));
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        assert!(!place.journal().contains("{\"failed\":"), "it was killed too late");
+        assert_eq!(place.gatecheck(&format!("run --resume out {more}")).code, 3);
+        let message = format!("the worker gave no answer within {seconds} s");
+        assert_eq!(place.record()["arms"][1]["failure"]["message"], message);
+    }
 }
 
 #[test]
@@ -120,8 +166,7 @@ fn what_changed_meanwhile_is_named() {
             format!("error: {what} changed since the run in `out` began\n\nhint: bring back what was there");
         let output = place.gatecheck("run --resume out");
         assert_eq!(output.code, 2, "{}", output.stderr);
-        let out = place.path("out").canonicalize().unwrap().display().to_string();
-        assert!(output.stderr.replace(&out, "out").contains(&expected), "{}", output.stderr);
+        assert!(output.stderr.replace(&whole_path(&place), "out").contains(&expected), "{}", output.stderr);
     };
     let rows = place.read("rows.jsonl");
     place.write("rows.jsonl", &rows.replacen("entailment", "neutral", 1));
@@ -151,12 +196,16 @@ fn resume_stands_alone() {
 
 #[test]
 fn a_run_goes_on_from_anywhere() {
-    let place = halfway();
-    let out = place.path("out");
-    let output = Output::of({
-        let mut command = place.command(&format!("run --resume {}", out.display()));
-        command.current_dir(std::env::temp_dir()).spawn().unwrap()
-    });
-    assert_eq!(output.code, 1, "{}", output.stderr);
-    assert_eq!(place.report()["model"]["source"], "model");
+    for folder in [None, Some("../out")] {
+        let place = halfway();
+        place.write("elsewhere/file", "");
+        let folder = folder.map_or_else(|| whole_path(&place), str::to_owned);
+        let output = Output::of({
+            let mut command = place.command(&format!("run --resume {folder}"));
+            command.current_dir(place.path("elsewhere")).spawn().unwrap()
+        });
+        assert_eq!(output.code, 1, "{}", output.stderr);
+        assert_eq!(place.report()["model"]["source"], "model");
+        assert_eq!(place.journal(), "");
+    }
 }

@@ -16,7 +16,7 @@ use crate::{arms::Turn, golden::Golden};
 
 fn launched(backend: BackendKind, folder: &std::path::Path) -> Box<dyn Worker> {
     let program = env!("CARGO_BIN_EXE_gatecheck").into();
-    let launcher = ProcessLauncher { program, deadline: Duration::from_secs(60), cancel: Default::default() };
+    let launcher = ProcessLauncher { program, deadline: Duration::from_secs(60), stop: Default::default() };
     let mut worker = launcher.launch().unwrap();
     let loaded =
         worker.call(&Request::Load(WorkerSpec { backend, folder: folder.to_owned(), threads: 1 })).unwrap();

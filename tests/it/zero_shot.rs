@@ -94,10 +94,10 @@ fn measured(place: &Place, dataset: &Dataset, case: &Case) -> RunRecord {
     let asked = plan::ask(&original, dataset, &texts, measuring.batch_size, &place.path("")).unwrap();
     let arms = plan::arms(&comparison, &measuring).unwrap();
     let arms = arms.into_iter().map(|arm| arm.with_files(&original, None, 1).unwrap()).collect();
-    let mut cell = plan::cell(original.facts().unwrap(), asked, arms, &measuring, defaults::policy());
+    let mut cell = plan::cell(original.facts().unwrap(), asked, arms, &measuring, defaults::policy(), None);
     cell.effort = Effort { throughput_s: 0.0, pause: Duration::ZERO, ..cell.effort };
     let program = env!("CARGO_BIN_EXE_gatecheck").into();
-    let launcher = ProcessLauncher { program, deadline: Duration::from_secs(60), cancel: Arc::default() };
+    let launcher = ProcessLauncher { program, deadline: Duration::from_secs(60), stop: Arc::default() };
     record::measure(&cell, &place.path("out"), Value::Null, &launcher, &mut Silent).unwrap()
 }
 

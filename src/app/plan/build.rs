@@ -11,16 +11,17 @@ use crate::app::{
     settings::Measuring,
 };
 
-/// The cell of a model, a dataset put to it, and arms with their files.
+/// The cell of a model, a dataset put to it, and arms with their files. `load_before` as in [`Cell`].
 pub fn cell(
     model: ModelFacts,
     asked: Asked,
     arms: Vec<ArmPlan>,
     measuring: &Measuring,
     policy: Policy,
+    load_before: Option<f64>,
 ) -> Cell {
     let Asked { dataset, inputs, outputs, gold } = asked;
-    let Measuring { batch_size, threads, seed, latency_queries, mock } = measuring;
+    let Measuring { batch_size, threads, seed, latency_queries, timeout_s: _, mock } = measuring;
     let settings = RunSettings {
         batch_size: *batch_size,
         threads: *threads,
@@ -34,5 +35,5 @@ pub fn cell(
     let (pause, throughput_s) =
         if mock.is_empty() { (Duration::from_millis(30), 2.0) } else { (Duration::ZERO, 0.0) };
     let effort = Effort { latency_queries: *latency_queries, throughput_s, pause };
-    Cell { model, dataset, settings, policy, seed: *seed, arms, inputs, outputs, gold, effort }
+    Cell { model, dataset, settings, policy, seed: *seed, arms, inputs, outputs, gold, effort, load_before }
 }

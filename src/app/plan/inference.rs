@@ -45,7 +45,7 @@ pub(super) fn fold(dataset_labels: &[String], model_labels: &[String]) -> Option
 
 /// The classes that a zero-shot question reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Verdicts {
+pub(super) struct Relations {
     /// The class for "the hypothesis follows".
     pub(super) entailment: usize,
     /// The class for "it contradicts", or for "it does not follow" of a model that tells only two.
@@ -53,11 +53,11 @@ pub(super) struct Verdicts {
 }
 
 /// The classes of a model that tells whether a hypothesis follows; `None` for another model.
-pub(super) fn verdicts(model_labels: &[String]) -> Option<Verdicts> {
+pub(super) fn find_relations(model_labels: &[String]) -> Option<Relations> {
     let relations: Vec<_> = model_labels.iter().map(|label| relation(label)).collect();
     let place = |wanted| relations.iter().position(|relation| *relation == Some(wanted));
     let against = place(Contradiction).or_else(|| place(NotEntailment))?;
-    Some(Verdicts { entailment: place(Entailment)?, against })
+    Some(Relations { entailment: place(Entailment)?, against })
 }
 
 /// Whether any of the labels is the name of a relation.
@@ -132,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_are_found_by_name() {
-        let found = |labels: &[&str]| verdicts(&owned(labels)).map(|it| (it.entailment, it.against));
+    fn relations_are_found_by_name() {
+        let found = |labels: &[&str]| find_relations(&owned(labels)).map(|it| (it.entailment, it.against));
         assert_eq!(found(&["entailment", "neutral", "contradiction"]), Some((0, 2)));
         assert_eq!(found(&["contradiction", "entailment", "neutral"]), Some((1, 0)));
         assert_eq!(found(&["entailment", "not_entailment"]), Some((0, 1)));

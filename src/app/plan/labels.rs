@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use gatecheck_base::text::{self, loosely};
 use gatecheck_judge::record::LabelRule;
 
-use super::inference::{Fold, fold, names_relation, verdicts};
+use super::inference::{Fold, find_relations, fold, names_relation};
 
 /// The classes that are scored, and what counts as which.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl LabelError {
             | Self::UnnamedClasses { dataset_labels, model_labels } => {
                 let snippet = snippet(dataset_labels, model_labels);
                 let hint = format!("say what each label means, in the dataset's entry:\n{snippet}");
-                let can_be_asked = verdicts(model_labels).is_some() && !names_relation(dataset_labels);
+                let can_be_asked = find_relations(model_labels).is_some() && !names_relation(dataset_labels);
                 let way = "\nor ask the model about each label, with `task: zero-shot-classification` there";
                 Some(if can_be_asked { hint + way } else { hint })
             }

@@ -10,7 +10,7 @@ use gatecheck_model::config::ModelConfig;
 
 use super::{
     error::PlanError,
-    inference::{Verdicts, names_relation, verdicts},
+    inference::{Relations, find_relations, names_relation},
     labels::match_labels,
 };
 use crate::app::{
@@ -27,7 +27,7 @@ pub(super) fn asked(
     let wanted = &texts.zero_shot;
     let asked = dataset.task == Task::ZeroShot;
     let matches = || match_labels(&dataset.label_names, &config.labels, texts.label_map.as_ref()).is_ok();
-    let Some(verdicts) = verdicts(&config.labels) else {
+    let Some(relations) = find_relations(&config.labels) else {
         // A model with the dataset's own classes answers directly.
         return if asked && !matches() {
             let (dataset, classes) = (dataset.name.clone(), config.labels.clone());
@@ -37,14 +37,14 @@ pub(super) fn asked(
         };
     };
     let fits = wanted.model_is_for_it && !names_relation(&dataset.label_names) && !matches();
-    if asked || fits { ask(dataset, config, wanted, verdicts).map(Some) } else { Ok(None) }
+    if asked || fits { ask(dataset, config, wanted, relations).map(Some) } else { Ok(None) }
 }
 
 fn ask(
     dataset: &Dataset,
     config: &ModelConfig,
     wanted: &ZeroShotSettings,
-    verdicts: Verdicts,
+    relations: Relations,
 ) -> Result<(Outputs, ZeroShot), PlanError> {
     if dataset.has_pairs() {
         return Err(PlanError::PairForZeroShot(dataset.name.clone()));
@@ -58,7 +58,7 @@ fn ask(
     if candidates.iter().all(|candidate| candidate.parse::<f64>().is_ok()) {
         return Err(PlanError::NamelessCandidates(dataset.name.clone()));
     }
-    let Verdicts { entailment, against } = verdicts;
+    let Relations { entailment, against } = relations;
     // Of one candidate alone the softmax would always be 1.
     let multi_label = wanted.multi_label || candidates.len() == 1;
     let facts = ZeroShot {

@@ -26,7 +26,7 @@ use crate::{
     app::event::Event,
 };
 
-/// Numbers per row and the rows' numbers.
+/// What a timed call took, and what it gave: numbers per row, and the rows' numbers.
 struct Answer {
     ns: u64,
     width: usize,
@@ -93,7 +93,7 @@ impl<'a> Arm<'a> {
             }
         };
         self.loading = start.elapsed();
-        if !matches!(failed, Some((_, WorkerError::Cancelled))) {
+        if !matches!(failed, Some((_, WorkerError::Stopped))) {
             log.keep(Entry::Session { arm: self.number, session })?;
             self.sessions += 1;
         }
@@ -142,7 +142,7 @@ impl<'a> Arm<'a> {
     pub(super) fn share(&mut self, batch: Batch) -> Result<Option<Share>, Stop> {
         match self.request(&Request::Share { batch }) {
             Ok(Response::Share(share)) => Ok(share),
-            Err(WorkerError::Cancelled) => Err(Stop::Cancelled),
+            Err(WorkerError::Stopped) => Err(Stop::ByUser),
             _ => Ok(None),
         }
     }
@@ -278,8 +278,8 @@ impl<'a> Arm<'a> {
 
     /// Records the failure and lets the process go.
     fn fail(&mut self, phase: &str, error: &WorkerError, log: &mut Log<'_>) -> Result<(), Stop> {
-        if matches!(error, WorkerError::Cancelled) {
-            return Err(Stop::Cancelled);
+        if matches!(error, WorkerError::Stopped) {
+            return Err(Stop::ByUser);
         }
         let mut message = error.to_string();
         let mut source = std::error::Error::source(error);

@@ -1,6 +1,6 @@
 //! The record of a cell before anything is measured.
 
-use gatecheck_backend::measure::machine::{cores, load};
+use gatecheck_backend::measure::machine::cores;
 use gatecheck_judge::record::{ArmRecord, RunRecord, SCHEMA_VERSION};
 
 use super::clock::unix_seconds;
@@ -50,18 +50,24 @@ fn arm(plan: &ArmPlan, width: usize) -> ArmRecord {
 }
 
 fn warnings(cell: &Cell) -> Vec<String> {
-    let mut warnings: Vec<String> = busy().into_iter().collect();
+    let mut warnings: Vec<String> = busy(cell).into_iter().collect();
     if cell.inputs.len() < cell.dataset.task.fewest_examples() {
         warnings.push(format!("{} examples say little about quality", cell.inputs.len()));
     }
     warnings
 }
 
-/// Says so where the machine has other things to do.
-pub(super) fn busy() -> Option<String> {
+/// How the doubt about a busy machine begins.
+const BUSY: &str = "the machine was busy before the run";
+
+/// Says so where the machine has other things to do, for a run that goes on: unless it was said before.
+pub(super) fn busy_again(cell: &Cell, so_far: &RunRecord) -> Option<String> {
+    let is_said = so_far.warnings.iter().any(|warning| warning.starts_with(BUSY));
+    busy(cell).filter(|_| !is_said)
+}
+
+fn busy(cell: &Cell) -> Option<String> {
     let cores = f64::from(cores());
-    let load = load().filter(|load| *load > 0.5 * cores)?;
-    Some(format!(
-        "the machine was busy before the run (load average {load:.1} on {cores} cores); times are noisier than need be"
-    ))
+    let load = cell.load_before.filter(|load| *load > 0.5 * cores)?;
+    Some(format!("{BUSY} (load average {load:.1} on {cores} cores); times are noisier than need be"))
 }

@@ -1,5 +1,6 @@
 //! Where the runner tells what happens: the journal keeps it, the observer sees it.
 
+use gatecheck_backend::Phase;
 use gatecheck_base::fs::FileError;
 use gatecheck_judge::journal::{Event as Entry, Journal};
 
@@ -9,7 +10,7 @@ use crate::app::event::{Event, Observer};
 #[derive(Debug)]
 pub(super) enum Stop {
     /// The user wants it.
-    Cancelled,
+    ByUser,
     /// What is measured cannot be kept.
     Failed(FileError),
 }
@@ -30,9 +31,9 @@ impl Log<'_> {
         Ok(self.journal.write(entry)?)
     }
 
-    pub(super) fn started(&mut self, task: &str, steps: usize) -> Result<(), Stop> {
-        self.observer.on_event(&Event::Started { task, steps: steps as u64 });
-        self.keep(Entry::Phase(task.to_owned()))
+    pub(super) fn started(&mut self, phase: Phase, steps: usize) -> Result<(), Stop> {
+        self.observer.on_event(&Event::Started { task: phase.name(), steps: steps as u64 });
+        self.keep(Entry::Phase(phase.name().to_owned()))
     }
 
     pub(super) fn advanced(&mut self, steps: usize) {

@@ -10,6 +10,7 @@ mod schedule;
 mod warm_up;
 
 use gatecheck_backend::{
+    Phase,
     measure::machine::{Machine, load},
     worker::Launcher,
 };
@@ -39,11 +40,11 @@ pub fn run(
     launcher: &dyn Launcher,
     observer: &mut dyn Observer,
 ) -> Result<(), FileError> {
-    let environment = environment();
+    let environment = environment(cell);
     let progress = so_far.map_or_else(|| Progress::none(cell.arms.len()), Progress::of);
-    if so_far.is_some() {
+    if let Some(so_far) = so_far {
         journal.write(Entry::Resumed)?;
-        if let Some(doubt) = begin::busy() {
+        if let Some(doubt) = begin::busy_again(cell, so_far) {
             journal.write(Entry::Warning(doubt))?;
         }
     }
@@ -51,7 +52,7 @@ pub fn run(
     let ended = measure(cell, &environment, &progress, launcher, &mut log);
     let entry = match ended {
         Ok(()) => Entry::Finished { load_after: load() },
-        Err(Stop::Cancelled) => Entry::Interrupted,
+        Err(Stop::ByUser) => Entry::Interrupted,
         Err(Stop::Failed(error)) => return Err(error),
     };
     journal.write(entry)
@@ -67,7 +68,7 @@ fn measure(
     let numbered = (0..).zip(&progress.arms);
     let mut arms: Vec<_> =
         numbered.map(|(number, so_far)| Arm::new(number, cell, environment, *so_far)).collect();
-    log.started("load", arms.len())?;
+    log.started(Phase::Load, arms.len())?;
     // An arm that failed before the run was resumed stays as it is.
     for (arm, _) in arms.iter_mut().zip(&progress.arms).filter(|(_, so_far)| !so_far.failed) {
         arm.start(launcher, log)?;
@@ -89,7 +90,7 @@ fn latency(cell: &Cell, done: u32, arms: &mut [Arm<'_>], log: &mut Log<'_>) -> R
     let mut rng = Rng::seeded(derive_seed(cell.seed, "latency"));
     let blocks = schedule::latency(cell.inputs.len(), cell.effort.latency_queries as usize, &mut rng);
     let left = || (0..).zip(&blocks).skip(done as usize);
-    log.started("latency", left().map(|(_, block)| block.len()).sum::<usize>() * arms.len())?;
+    log.started(Phase::Latency, left().map(|(_, block)| block.len()).sum::<usize>() * arms.len())?;
     for (number, block) in left() {
         for index in schedule::order(number as usize, arms.len()) {
             arms[index].latency_block(number, block, log)?;
@@ -130,7 +131,7 @@ fn throughput(
         }
         let left: Vec<_> = (first..).zip(&blocks).filter(|(number, _)| *number >= done).collect();
         let steps = left.iter().map(|(_, block)| block.len()).sum::<usize>() * arms.len();
-        log.started(if pass == 0 { "throughput and accuracy" } else { "throughput" }, steps)?;
+        log.started(Phase::Throughput, steps)?;
         for (number, block) in left {
             for index in schedule::order(number as usize, arms.len()) {
                 arms[index].throughput_block(number, block, batches, pass == 0, log)?;
@@ -148,7 +149,7 @@ fn throughput(
 }
 
 /// The machine as it is before measuring, without the libraries, of which every arm has its own.
-fn environment() -> Environment {
+fn environment(cell: &Cell) -> Environment {
     let Machine { os, arch, cpu, cores, memory_bytes, virtualised, power } = Machine::read();
     Environment {
         os,
@@ -158,7 +159,7 @@ fn environment() -> Environment {
         memory_bytes,
         virtualised,
         libraries: Vec::new(),
-        load_before: load(),
+        load_before: cell.load_before,
         load_after: None,
         power,
     }

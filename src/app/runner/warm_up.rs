@@ -1,6 +1,8 @@
 //! Runs every arm until its times stop falling: caches, page tables, clocks and lazily built
 //! graphs are then as they will be while measuring.
 
+use gatecheck_backend::Phase;
+
 use super::{
     arm::Arm,
     log::{Log, Stop},
@@ -26,7 +28,7 @@ pub(super) fn warm_up(
     };
     let (largest, single) = (cell.inputs.batch(largest)?, cell.query(middle[0])?);
     let middle = cell.inputs.batch(middle)?;
-    log.started("warm-up", arms.len())?;
+    log.started(Phase::WarmUp, arms.len())?;
     for arm in arms.iter_mut() {
         arm.rehearse(&largest, log)?;
         for batch in [&middle, &single] {

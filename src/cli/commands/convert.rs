@@ -56,13 +56,11 @@ fn one(name: &str, args: &ConvertArgs, resolver: &Resolver, printer: Printer) ->
         let plan = prepare::conversion(&source, &recipe)?;
         let folder = artefact_name(&source.name, &recipe).map_err(PrepareError::from)?;
         let folder = args.output_dir.join(folder);
-        printer.result(&format!("{} → {}\n{plan}\n", source.source, folder.display()));
-        return Ok(());
+        return printer.result(&format!("{} → {}\n{plan}\n", source.source, folder.display()));
     }
     let artefacts = Artefacts { folder: args.output_dir.clone(), may_convert: true };
     let outcome = prepare::converted(&source, &recipe, &artefacts, args.no_skip, &mut progress)?;
-    printer.result(&told(&outcome)?);
-    Ok(())
+    printer.result(&told(&outcome)?)
 }
 
 fn dtype(word: Option<&str>) -> Result<Option<Float>, ResolveError> {

@@ -28,5 +28,5 @@ pub(crate) fn demo(args: &DemoArgs, printer: Printer) -> Result<u8, CliError> {
             vec![(dataset, args.out.clone())]
         },
     };
-    run::carry_out(&request, args.measuring.timeout, args.json, printer)
+    run::carry_out(&request, args.json, printer)
 }

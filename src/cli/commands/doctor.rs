@@ -20,7 +20,7 @@ use crate::{
 const TOLERANCE: f32 = 1e-3;
 
 pub(crate) fn doctor(printer: Printer) -> Result<u8, CliError> {
-    printer.result(&machine());
+    printer.result(&machine())?;
     let scratch = std::env::temp_dir().join(format!("gatecheck-doctor-{}", std::process::id()));
     let outcome = arms(&scratch, printer);
     // Nothing of value is in there.
@@ -43,7 +43,7 @@ fn machine() -> String {
 fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
     let trial = Trial::new(scratch)?;
     if !cfg!(feature = "mlx") {
-        printer.result("mlx       built without MLX\n");
+        printer.result("mlx       built without MLX\n")?;
     }
     let (mut outputs, mut known) = (Vec::new(), None);
     for (name, backend) in Trial::arms() {
@@ -54,7 +54,7 @@ fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
                 if let Some(share) = share {
                     let gigaflops = share.highest_rate as f64 / 1e9;
                     printer
-                        .result(&format!("products  {gigaflops:.0} GFLOP/s (32-bit floats, candle arm)\n"));
+                        .result(&format!("products  {gigaflops:.0} GFLOP/s (32-bit floats, candle arm)\n"))?;
                     known = Some(share);
                 }
                 // The same products in every arm, padding aside.
@@ -68,30 +68,30 @@ fn arms(scratch: &std::path::Path, printer: Printer) -> Result<u8, CliError> {
                     trial.rows(),
                     text::milliseconds(ns),
                     part.unwrap_or_default()
-                ));
+                ))?;
                 if let Some(share) = share {
                     let floor = 100.0 * share.floor_ns as f64 / share.ns as f64;
                     printer.result(&format!(
                         "          its matrix products alone take {floor:.0} % of the time\n"
-                    ));
+                    ))?;
                 }
                 outputs.push(values);
             }
             Err(error) => {
-                printer.result(&format!("{name:9} fails: {error}\n"));
+                printer.result(&format!("{name:9} fails: {error}\n"))?;
                 return Ok(exit_code::ERROR);
             }
         }
     }
-    Ok(agreement(&outputs, printer))
+    agreement(&outputs, printer)
 }
 
 /// Compares the arms' logits.
-fn agreement(outputs: &[Vec<f32>], printer: Printer) -> u8 {
-    let [candle, mlx] = outputs else { return exit_code::PASS };
+fn agreement(outputs: &[Vec<f32>], printer: Printer) -> Result<u8, CliError> {
+    let [candle, mlx] = outputs else { return Ok(exit_code::PASS) };
     let difference = candle.iter().zip(mlx).map(|(left, right)| (left - right).abs()).fold(0.0, f32::max);
     let agrees = difference <= TOLERANCE;
     let verdict = if agrees { "agree" } else { "DISAGREE" };
-    printer.result(&format!("arms      {verdict}: largest difference of a logit {difference:.1e}\n"));
-    if agrees { exit_code::PASS } else { exit_code::ERROR }
+    printer.result(&format!("arms      {verdict}: largest difference of a logit {difference:.1e}\n"))?;
+    Ok(if agrees { exit_code::PASS } else { exit_code::ERROR })
 }

@@ -36,10 +36,10 @@ pub(crate) fn models(args: &ModelsArgs, printer: Printer) -> Result<u8, CliError
         "converted",
         "configured in",
     ];
-    printer.result(&table(&header, &rows));
+    printer.result(&table(&header, &rows))?;
     for line in &lines {
         if let Some(problem) = &line.problem {
-            printer.result(&format!("{}: {}\n", plain(&line.name), plain(problem)));
+            printer.result(&format!("{}: {}\n", plain(&line.name), plain(problem)))?;
         }
     }
     Ok(exit_code::PASS)
@@ -53,14 +53,14 @@ pub(crate) fn datasets(args: &ListArgs, printer: Printer) -> Result<u8, CliError
     let rows: Vec<_> = lines.iter().map(dataset_row).collect();
     let header =
         ["name", "source", "task", "columns", "labels", "split", "other splits", "cached", "configured in"];
-    printer.result(&table(&header, &rows));
+    printer.result(&table(&header, &rows))?;
     Ok(exit_code::PASS)
 }
 
 fn show_json<T: Serialize>(key: &str, lines: &[T], printer: Printer) -> Result<u8, CliError> {
     let text = serde_json::to_string_pretty(&serde_json::json!({ key: lines }))
         .map_err(|error| CliError::failed(format!("failed to write JSON: {error}"), None))?;
-    printer.result(&format!("{text}\n"));
+    printer.result(&format!("{text}\n"))?;
     Ok(exit_code::PASS)
 }
 

@@ -1,9 +1,8 @@
-//! `report`: renders the reports of a run again, from its record alone, or from what its journal holds.
+//! `report`: renders the reports of a run again, from what was measured: its record, or what its journal holds.
 
 use std::path::Path;
 
 use gatecheck_judge::{
-    journal,
     record::{Policy, SpeedOn},
     report::{self, Format, Report},
 };
@@ -11,7 +10,7 @@ use gatecheck_judge::{
 use crate::{
     app::{
         judge::{JudgeError, judge},
-        record,
+        record::{self, Opened, Source},
     },
     cli::{
         args::{GateArgs, ReportArgs, SpeedOnArg},
@@ -24,14 +23,21 @@ pub(crate) fn report(args: &ReportArgs, printer: Printer) -> Result<u8, CliError
     render(&args.folder, &args.gates, args.json, printer)
 }
 
-/// Judges what is in `folder` by these gates, and shows it.
+/// Judges what is in `folder` by these gates, and shows it. The reports of a run that is still at work are its own
+/// to write.
 pub(crate) fn render(folder: &Path, gates: &GateArgs, json: bool, printer: Printer) -> Result<u8, CliError> {
-    let record = record::open(folder)?;
+    let Opened { record, source } = record::open(folder)?;
     let policy = with_gates(record.policy.clone(), gates)?;
+    if matches!(source, Source::AtWork) {
+        let report = Report::new(&record, &policy);
+        show(&report, json, printer)?;
+        printer.status("the run is still going on; this is how far it has come, and no report was written");
+        return Ok(report.exit_code);
+    }
     let report = judge(folder, &record, &policy)?;
     show(&report, json, printer)?;
     printer.status(&format!("reports are in {}", folder.display()));
-    if journal::exists(folder) {
+    if record.interrupted && matches!(source, Source::Journal(_)) {
         printer.status(&format!(
             "the run is unfinished; `gatecheck run --resume {}` goes on with it",
             folder.display()
@@ -44,11 +50,10 @@ pub(crate) fn render(folder: &Path, gates: &GateArgs, json: bool, printer: Print
 pub(crate) fn show(report: &Report, json: bool, printer: Printer) -> Result<(), CliError> {
     if json {
         let bytes = Format::Json.exporter().serialize(report).map_err(JudgeError::from)?;
-        printer.result(&String::from_utf8_lossy(&bytes));
+        printer.result(&String::from_utf8_lossy(&bytes))
     } else {
-        printer.result(&report::table::render(report));
+        printer.result(&report::table::render(report))
     }
-    Ok(())
 }
 
 /// Puts the limits of the command line over those there are.

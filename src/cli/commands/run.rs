@@ -61,7 +61,7 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
         measuring,
         policy,
     };
-    carry_out(&request, args.measuring.timeout, args.json, printer)
+    carry_out(&request, args.json, printer)
 }
 
 /// Goes on with the run in `folder`. One that is finished is shown as it is.
@@ -76,9 +76,10 @@ fn go_on(folder: &Path, args: &RunArgs, printer: Printer) -> Result<u8, CliError
         let what = format!("the run began in `{}`, which cannot be entered: {error}", origin.display());
         CliError::usage(what, "bring that folder back, or measure anew with another `--out`".to_owned())
     })?;
+    let timeout_s = args.measuring.timeout.unwrap_or(unfinished.timeout_s());
     let mut progress = printer.progress();
     let jobs = resume::plan(unfinished, &mut progress)?;
-    measure_all(jobs, args.measuring.timeout, args.json, printer, progress)
+    measure_all(jobs, timeout_s, args.json, printer, progress)
 }
 
 /// The datasets named, or else the model's benchmarks.
@@ -115,37 +116,39 @@ pub(crate) fn limit(rows: Option<u64>) -> Option<usize> {
 
 /// How much is measured, and how.
 pub(crate) fn measuring(args: &MeasuringArgs) -> Result<Measuring, CliError> {
-    let MeasuringArgs { batch_size, threads, seed, latency_queries, timeout: _, mock } = args.clone();
+    let MeasuringArgs { batch_size, threads, seed, latency_queries, timeout, mock } = args.clone();
     let scripts = mock.map(|path| {
         let malformed =
             |error| CliError::usage(format!("`{}` is not a mock script: {error}", path.display()), None);
         serde_json::from_str(&read_text(&path)?).map_err(malformed)
     });
     let mock = scripts.transpose()?.unwrap_or_default();
-    Ok(Measuring { batch_size, threads: threads.unwrap_or_else(cores), seed, latency_queries, mock })
+    Ok(Measuring {
+        batch_size,
+        threads: threads.unwrap_or_else(cores),
+        seed,
+        latency_queries,
+        timeout_s: timeout.unwrap_or(defaults::TIMEOUT_S),
+        mock,
+    })
 }
 
 /// Plans every cell, then measures and shows one after the other. A cell that fails leaves the others alone;
 /// the gravest exit code counts.
-pub(crate) fn carry_out(
-    request: &Request,
-    timeout: u64,
-    json: bool,
-    printer: Printer,
-) -> Result<u8, CliError> {
+pub(crate) fn carry_out(request: &Request, json: bool, printer: Printer) -> Result<u8, CliError> {
     let mut progress = printer.progress();
     let jobs = run::plan(request, &mut progress)?;
-    measure_all(jobs, timeout, json, printer, progress)
+    measure_all(jobs, request.measuring.timeout_s, json, printer, progress)
 }
 
 fn measure_all(
     jobs: Vec<Job>,
-    timeout: u64,
+    timeout_s: u64,
     json: bool,
     printer: Printer,
     mut progress: Progress,
 ) -> Result<u8, CliError> {
-    let workers = Workers::new(Duration::from_secs(timeout))?;
+    let workers = Workers::new(Duration::from_secs(timeout_s))?;
     // From here on Ctrl-C stops the measuring and not the program. While nothing has been measured there is
     // nothing to keep: a download or a conversion just ends, and leaves nothing half done.
     let flag = workers.stop();
@@ -191,7 +194,8 @@ fn one(
     let measured = run::measure(job, workers, progress);
     progress.done();
     let Outcome { record, report } = measured?;
-    show(&report, json, printer)?;
+    // Where the table cannot be shown, the reports are there all the same.
+    let shown = show(&report, json, printer);
     tell_failures(&record, printer);
     printer.status(&format!("reports are in {}", out.display()));
     if record.interrupted {
@@ -200,7 +204,7 @@ fn one(
             out.display()
         ));
     }
-    Ok(report.exit_code)
+    shown.map(|()| report.exit_code)
 }
 
 fn tell_failures(record: &RunRecord, printer: Printer) {

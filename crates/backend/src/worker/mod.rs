@@ -64,5 +64,5 @@ pub enum WorkerError {
     Reported(String),
     /// The user stopped the run.
     #[error("stopped by the user")]
-    Cancelled,
+    Stopped,
 }

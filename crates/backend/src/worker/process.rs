@@ -33,7 +33,7 @@ pub struct ProcessLauncher {
     /// Longest wait for any answer.
     pub deadline: Duration,
     /// Set when the user wants to stop.
-    pub cancel: Arc<AtomicBool>,
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Launcher for ProcessLauncher {
@@ -73,8 +73,8 @@ impl Launcher for ProcessLauncher {
                 lines.push_back(String::from_utf8_lossy(&line).into_owned());
             }
         });
-        let Self { deadline, cancel, .. } = self.clone();
-        let mut worker = ProcessWorker { child, stdin, answers, lines, deadline, cancel };
+        let Self { deadline, stop, .. } = self.clone();
+        let mut worker = ProcessWorker { child, stdin, answers, lines, deadline, stop };
         worker.greet()?;
         Ok(Box::new(worker))
     }
@@ -86,7 +86,7 @@ struct ProcessWorker {
     answers: Receiver<std::io::Result<Response>>,
     lines: Arc<Mutex<VecDeque<String>>>,
     deadline: Duration,
-    cancel: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
 }
 
 impl ProcessWorker {
@@ -108,8 +108,8 @@ impl ProcessWorker {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(error)) => return Err(WorkerError::Protocol(error.to_string())),
                 Err(RecvTimeoutError::Disconnected) => return Err(WorkerError::Died(self.ending())),
-                Err(RecvTimeoutError::Timeout) if self.cancel.load(Ordering::Relaxed) => {
-                    return Err(WorkerError::Cancelled);
+                Err(RecvTimeoutError::Timeout) if self.stop.load(Ordering::Relaxed) => {
+                    return Err(WorkerError::Stopped);
                 }
                 Err(RecvTimeoutError::Timeout) if start.elapsed() > self.deadline => {
                     return Err(WorkerError::Silent(self.deadline.as_secs()));
@@ -135,8 +135,8 @@ impl ProcessWorker {
 
 impl Worker for ProcessWorker {
     fn call(&mut self, request: &Request) -> Result<Response, WorkerError> {
-        if self.cancel.load(Ordering::Relaxed) {
-            return Err(WorkerError::Cancelled);
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(WorkerError::Stopped);
         }
         match send_request(&mut self.stdin, request) {
             // The worker is gone; what it said last tells more than the broken pipe.

@@ -12,24 +12,29 @@ pub struct Folded {
     pub record: RunRecord,
     /// As in [`super::Header`].
     pub run: serde_json::Value,
+    /// When the last line was written, nanoseconds since 1970-01-01 UTC.
+    pub last_unix_ns: u64,
     /// Bytes of the whole lines; what follows them was torn.
     pub(super) bytes: u64,
 }
 
 /// Folds the journal in `folder`.
 pub fn fold(folder: &Path) -> Result<Folded, JournalError> {
-    let mut state = None;
-    let bytes = read(folder, |Line { unix_ns, event }| match (&mut state, event) {
-        (None, Event::Begun(header)) => {
-            state = Some(State::new(header.record, header.run, unix_ns));
-            Ok(())
+    let (mut state, mut last_unix_ns) = (None, 0);
+    let bytes = read(folder, |Line { unix_ns, event }| {
+        last_unix_ns = unix_ns;
+        match (&mut state, event) {
+            (None, Event::Begun(header)) => {
+                state = Some(State::new(header.record, header.run, unix_ns));
+                Ok(())
+            }
+            (Some(state), event) => state.take(unix_ns, event),
+            (None, _) => Err("the run has not begun".to_owned()),
         }
-        (Some(state), event) => state.take(unix_ns, event),
-        (None, _) => Err("the run has not begun".to_owned()),
     })?;
     let path = || folder.join(super::JOURNAL);
     let (record, run) = state.ok_or_else(|| JournalError::Headless { path: path() })?.end();
-    Ok(Folded { record, run, bytes })
+    Ok(Folded { record, run, last_unix_ns, bytes })
 }
 
 struct State {
