@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gatecheck_base::text::megabytes;
 use gatecheck_data::hub::{Hub, HubSettings};
-use gatecheck_model::{config::ModelConfig, convert::Artefact};
+use gatecheck_model::{config::ModelConfig, convert::Artefact, files::companions};
 use serde::Serialize;
 
 use super::{
@@ -103,7 +103,8 @@ pub fn model_lines(config: &Config, output_dir: &Path) -> Result<Vec<ModelLine>,
 }
 
 fn model_line(place: &Place, model: &ModelEntry, output_dir: &Path, hub: &Hub) -> ModelLine {
-    let snapshot = hub.model_snapshot(&model.hf_name, model.revision.as_deref(), &mut |_| {}).ok();
+    let snapshot =
+        hub.model_snapshot(&model.hf_name, model.revision.as_deref(), companions, &mut |_| {}).ok();
     let opened = snapshot.as_ref().map(|snapshot| ModelConfig::open(&snapshot.folder));
     let (architecture, problem) = match opened {
         Some(Ok(config)) => (Some(config.architecture.name().to_owned()), None),

@@ -8,8 +8,12 @@ use gatecheck_data::{
     dataset::{self, Dataset, DatasetError},
     hub::{DatasetFiles, Hub, HubError, HubSettings, Snapshot},
 };
-use gatecheck_model::convert::{
-    Artefact, ConvertError, Outcome, Plan, Recipe, Request, SHARD_BYTES, Stage, artefact_name, convert, plan,
+use gatecheck_model::{
+    convert::{
+        Artefact, ConvertError, Outcome, Plan, Recipe, Request, SHARD_BYTES, Stage, artefact_name, convert,
+        plan,
+    },
+    files::companions,
 };
 
 use super::{
@@ -114,7 +118,7 @@ pub fn model(reference: &ModelReference, observer: &mut dyn Observer) -> Result<
         ModelPlace::Folder(folder) => (folder, None),
         ModelPlace::Hub { id, revision, configured } => {
             let hub = Hub::new(HubSettings::from_env())?;
-            let found = hub.model_snapshot(&id, revision.as_deref(), &mut |at| {
+            let found = hub.model_snapshot(&id, revision.as_deref(), companions, &mut |at| {
                 observer.on_event(&Event::At { task: at.file, done: at.received, total: at.total });
             });
             observer.on_event(&Event::Finished);

@@ -248,12 +248,17 @@ fn a_bare_encoder() {
 
 #[test]
 fn quantization_that_cannot_be() {
-    for (bits, group_size, message) in [(0, 32, "to 0 bits"), (8, 0, "in groups of 0"), (7, 64, "to 7 bits")]
-    {
+    let (bits_known, groups_known) =
+        ("MLX quantizes to 2, 3, 4, 5, 6 or 8 bits", "in groups of 32, 64 or 128");
+    for (bits, group_size, message, hint) in [
+        (0, 32, "to 0 bits", bits_known),
+        (8, 0, "in groups of 0", groups_known),
+        (7, 64, "to 7 bits", bits_known),
+    ] {
         refused(
             |folder| folder.configure("quantization", json!({"bits": bits, "group_size": group_size})),
-            &format!("failed to parse `FOLDER/config.json`: cannot quantize {message}"),
-            Some("half downloaded"),
+            &format!("`quantization`: cannot quantize {message}"),
+            Some(hint),
         );
     }
 }

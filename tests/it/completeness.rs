@@ -1,5 +1,5 @@
-//! Every architecture has all that belongs to one: golden models, both arms, names without prefix, a row in
-//! `docs/models.md`. What is missing is told by name.
+//! Every architecture has all that belongs to one: golden models, both arms, names without prefix, a model that takes
+//! texts, a row in `docs/models.md`. What is missing is told by name.
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,8 @@ const BLOCKS: &str = "classifier-blocks";
 /// Where the parts of an architecture are looked for.
 struct Tree {
     golden: PathBuf,
+    /// The model types of `tests/text/`.
+    text: Vec<String>,
     table: String,
 }
 
@@ -32,6 +34,7 @@ impl Tree {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         Self {
             golden: root.join("tests/golden"),
+            text: subfolders(&root.join("tests/text")).iter().map(|folder| model_type(folder)).collect(),
             table: std::fs::read_to_string(root.join("docs/models.md")).unwrap(),
         }
     }
@@ -48,6 +51,9 @@ impl Tree {
         if models.iter().all(|model| model.file_name().unwrap() != BLOCKS) {
             missing.push(format!("{name} has no golden model `{BLOCKS}`"));
         }
+        if !self.text.iter().any(|model_type| model_type == name) {
+            missing.push(format!("{name} has no model in tests/text"));
+        }
         if !self.table.contains(&format!("\n| `{name}` |")) {
             missing.push(format!("{name} has no row in docs/models.md"));
         }
@@ -62,6 +68,12 @@ impl Tree {
         let names = folders.map(|folder| folder.file_name().unwrap().to_string_lossy().into_owned());
         names.filter(|name| ALL.iter().all(|architecture| architecture.name() != name)).collect()
     }
+}
+
+fn model_type(folder: &Path) -> String {
+    let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["model_type"].as_str().unwrap().to_owned()
 }
 
 /// Arms that cannot load or run a model.
@@ -110,12 +122,13 @@ fn what_is_missing_is_told() {
     let (turn, here) = (Turn::take(), Tree::here());
     let bert = Architecture::from_model_type("bert").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut tree = Tree { golden: folder.path().to_owned(), table: String::new() };
+    let mut tree = Tree { golden: folder.path().to_owned(), text: Vec::new(), table: String::new() };
     assert_eq!(
         tree.missing(bert, &turn),
         [
             "bert has 0 golden models instead of 3",
             "bert has no golden model `classifier-blocks`",
+            "bert has no model in tests/text",
             "bert has no row in docs/models.md"
         ]
     );
@@ -124,6 +137,7 @@ fn what_is_missing_is_told() {
     for model in ["classifier-odd", "classifier-blocks", "embedding-mean"] {
         copy(&here.golden.join("bert").join(model), &tree.golden.join("bert").join(model));
     }
+    tree.text = vec!["bert".to_owned()];
     tree.table = "| a | b |\n| `bert` | 1e-6 |\n".to_owned();
     assert_eq!(tree.missing(bert, &turn), [""; 0]);
     std::fs::create_dir(tree.golden.join("unheard-of")).unwrap();

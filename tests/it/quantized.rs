@@ -7,21 +7,23 @@ use gatecheck_mlx::{Execution, MlxBackend};
 use gatecheck_model::{
     architecture::ALL,
     convert::{Recipe, Request, convert},
-    quant::Float,
+    quant::{Float, cast},
     weights::WeightStore,
 };
-use mlx_rs::Dtype;
+use mlx_rs::Dtype as MlxDtype;
+use safetensors::Dtype;
 
 use crate::{
     arms::Turn,
     golden::Golden,
+    model_folder::{ModelFolder, Tensor},
     within::{IMPLEMENTATION, KERNEL, SUMMATION, Within, check_trace},
 };
 
 /// Unpacked at load, multiplied as floats: what a CPU does.
-const DEQUANTIZED: Execution = Execution { dequantize: true, dtype: Some(Dtype::Float32) };
+const DEQUANTIZED: Execution = Execution { dequantize: true, dtype: Some(MlxDtype::Float32) };
 /// Multiplied as packed, in 32 bits.
-const PACKED: Execution = Execution { dequantize: false, dtype: Some(Dtype::Float32) };
+const PACKED: Execution = Execution { dequantize: false, dtype: Some(MlxDtype::Float32) };
 /// As packed, in the type that is stored: what a GPU does.
 const STORED: Execution = Execution { dequantize: false, dtype: None };
 
@@ -126,6 +128,43 @@ fn models_in_half_precision_run_in_it() {
             Err(message) => panic!("{execution}: {message}"),
         }
     }
+}
+
+/// A part that 16 bits do not hold stays as it is, and the model then runs in a type that holds it.
+#[test]
+fn the_type_holds_every_part() {
+    const POSITIONS: &str = "bert.embeddings.position_embeddings.weight";
+    let (turn, golden) = (Turn::take(), Golden::open(BLOCKS));
+    let source = ModelFolder::of(BLOCKS);
+    source.edit_weights(|tensors| {
+        let positions = tensors.iter_mut().find(|tensor| tensor.name == POSITIONS).unwrap();
+        positions.bytes[..4].copy_from_slice(&70_000f32.to_le_bytes());
+    });
+    let expected = turn.candle(source.path(), 1).unwrap().trace(&golden.batch()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = Recipe::try_from(16).unwrap();
+    let request = Request::new(source.path(), "tiny", folder.path(), recipe, "1.2.3");
+    let artefact = convert(&request, &mut |_| {}).unwrap().folder;
+    let mut backend = turn.mlx_as(&artefact, STORED).unwrap();
+    assert_eq!(backend.facts().execution, "float32");
+    let found = backend.trace(&golden.batch()).unwrap();
+    check_trace::<LOSS_OF_FLOAT16>(&expected, &found).unwrap();
+
+    // Neither of two 16-bit types holds the other.
+    let half = |tensor: &mut Tensor, to: Float, dtype: Dtype| {
+        (tensor.bytes, tensor.dtype) = (cast(&tensor.bytes, Float::Float32, to), dtype);
+    };
+    let mixed = |other: Float, dtype: Dtype| {
+        let folder = ModelFolder::of(BLOCKS);
+        folder.edit_weights(|tensors| {
+            let (last, rest) = tensors.split_last_mut().unwrap();
+            half(last, other, dtype);
+            rest.iter_mut().for_each(|tensor| half(tensor, Float::Float16, Dtype::F16));
+        });
+        turn.mlx_as(folder.path(), STORED).unwrap().facts().execution
+    };
+    assert_eq!(mixed(Float::Float16, Dtype::F16), "float16");
+    assert_eq!(mixed(Float::Bfloat16, Dtype::BF16), "float32");
 }
 
 #[test]

@@ -35,6 +35,7 @@ struct Case {
     name: String,
     tokenizer_config: Option<Map<String, Value>>,
     config: Map<String, Value>,
+    class: String,
     fed: bool,
     transformers_4: Option<Older>,
     rows: Vec<Row>,
@@ -57,6 +58,9 @@ struct Row {
 #[derive(Deserialize)]
 struct Classes {
     feeds_token_types: BTreeMap<String, bool>,
+    /// The class for each model type where no file names one.
+    #[serde(default)]
+    defaults: BTreeMap<String, String>,
 }
 
 fn root() -> PathBuf {
@@ -176,6 +180,35 @@ fn every_class_decides_as_in_both_versions_of_transformers() {
         }
     }
     assert!(five.len() > 90 && four.len() > 90);
+}
+
+#[test]
+fn a_class_that_no_file_names_is_that_of_transformers() {
+    let rule = |class: &str| format!("tokenizer class `{class}` by default");
+    let mut seen = 0;
+    each(|label, folder, _, case| {
+        let settings = case.tokenizer_config.clone().unwrap_or_default();
+        let is_named = [&settings, &case.config].iter().any(|keys| keys.contains_key("tokenizer_class"));
+        if !is_named && !settings.contains_key("model_input_names") {
+            let decided = open(folder, None).unwrap().token_types().rule.to_string();
+            assert_eq!(decided, rule(&case.class), "{label}");
+            seen += 1;
+        }
+    });
+    assert!(seen >= 4, "{seen}");
+
+    let known: BTreeMap<String, Classes> = read(&root().join("classes.json"));
+    let mut defaults = known["5"].defaults.clone();
+    for folder in subfolders(&root()) {
+        let mut config = ModelConfig::open(&folder).unwrap();
+        // With one type nothing would be decided.
+        config.limits.token_types = 2;
+        let encoder = TextEncoder::open(&folder, &config, Truncation::LongestFirst, None, None).unwrap();
+        if let Some(class) = defaults.remove(config.architecture.name()) {
+            assert_eq!(encoder.token_types().rule.to_string(), rule(&class), "{}", folder.display());
+        }
+    }
+    assert!(defaults.is_empty(), "{defaults:?}");
 }
 
 #[test]

@@ -126,9 +126,57 @@ fn a_vocabulary_that_is_not_bert_s_is_refused() {
     refused(&vocabulary, json!({ "do_basic_tokenize": false }));
     refused(&vocabulary, json!({ "never_split": ["a"] }));
     refused(&vocabulary, json!({ "added_tokens_decoder": { "600": { "content": "<new>" } } }));
+    // The class may stand in `config.json` alone, or follow from the model type.
+    let refused_by_class = |key: &str, value: &str, settings: Value, expected: bool| {
+        let place = model(&vocabulary, &settings);
+        let folder = place.path("model");
+        let mut config: Value = serde_json::from_str(&place.read("model/config.json")).unwrap();
+        config[key] = json!(value);
+        place.write("model/config.json", &config.to_string());
+        let config = ModelConfig::open(&folder).unwrap();
+        let opened = TextEncoder::open(&folder, &config, Truncation::LongestFirst, None, None);
+        let refused = matches!(opened, Err(TokenizerError::Missing { older: Some("vocab.txt"), .. }));
+        assert_eq!(refused, expected, "{key} {value} with {settings}");
+    };
+    refused_by_class("tokenizer_class", "BertJapaneseTokenizer", json!({}), true);
+    refused_by_class("tokenizer_class", "ElectraTokenizerFast", json!({}), false);
+    let named = json!({ "tokenizer_class": "BertTokenizer" });
+    refused_by_class("tokenizer_class", "BertJapaneseTokenizer", named.clone(), false);
+    refused_by_class("model_type", "roberta", json!({}), true);
+    refused_by_class("model_type", "roberta", named, false);
     let usual = json!({
         "tokenizer_class": "DistilBertTokenizerFast", "cls_token": { "content": "[CLS]" }, "never_split": null,
         "added_tokens_decoder": { "0": { "content": "[PAD]", "special": true } }, "model_max_length": 512,
     });
     assert_eq!(open(&model(&vocabulary, &usual), Truncation::OnlySecond, None).unwrap().max_length(), 512);
+}
+
+#[test]
+fn a_text_without_tokens_is_told() {
+    let place = Place::new();
+    let mut model = TinyModel::classifier();
+    model.files.get_mut("tokenizer.json").unwrap()["post_processor"] = Value::Null;
+    model.save(&place.path("model"));
+    let error = open(&place, Truncation::LongestFirst, None).unwrap().encode(&[("w1", None), ("", None)]);
+    let error = error.unwrap_err();
+    assert_eq!((error.to_string(), error.hint()), ("example 1 gives no token".to_owned(), None));
+}
+
+#[test]
+fn sentence_transformers_may_want_lower_case() {
+    let ids = |settings: Option<Value>| {
+        let place = Place::new();
+        let mut model = TinyModel::sentences();
+        model.files.get_mut("tokenizer.json").unwrap()["normalizer"]["lowercase"] = json!(false);
+        if let Some(settings) = settings {
+            model.files.insert("sentence_roberta_config.json".to_owned(), settings);
+        }
+        model.save(&place.path("model"));
+        let encoder = open(&place, Truncation::LongestFirst, None).unwrap();
+        let encoded = encoder.encode(&[("W1 w2", None), ("w1 w2", None)]).unwrap();
+        (encoded[0].ids == encoded[1].ids, encoder.max_length())
+    };
+    assert_eq!(ids(None), (false, 16));
+    assert_eq!(ids(Some(json!({ "max_seq_length": 7, "do_lower_case": false }))), (false, 7));
+    assert_eq!(ids(Some(json!({ "max_seq_length": 7, "do_lower_case": true }))), (true, 7));
 }

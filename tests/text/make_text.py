@@ -297,6 +297,15 @@ def classes():
     return known
 
 
+def defaults():
+    """For the model type of each folder the class that is taken where no file names one."""
+    types = sorted({json.loads(path.read_text())["model_type"] for path in HERE.glob("*/config.json")})
+    named = {model_type: tokenization_auto.TOKENIZER_MAPPING_NAMES[model_type] for model_type in types}
+    return {
+        model_type: tokenization_auto.tokenizer_class_from_name(name).__name__ for model_type, name in named.items()
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description="Makes the models of tests/text.")
     parser.add_argument("--into", type=Path, default=HERE, metavar="FOLDER")
@@ -325,6 +334,8 @@ def main():
     path = arguments.into / "classes.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     known[wanted] = {"version": transformers.__version__, "feeds_token_types": classes()}
+    if not arguments.transformers_4:
+        known[wanted]["defaults"] = defaults()
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 

@@ -4,9 +4,12 @@
 //! runs; [`Diagnose`] is for looking inside. An [`Arm`] has some of them.
 
 mod arm;
+#[cfg(any(target_os = "macos", all(target_os = "linux", feature = "openblas")))]
+pub mod blas;
 mod diagnose;
 mod error;
 mod facts;
+mod failure;
 mod generate;
 mod input;
 pub mod measure;

@@ -100,22 +100,6 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Total size in bytes of the files directly in `folder` for which `counts` holds.
-pub fn size_of_files(folder: &Path, counts: impl Fn(&str) -> bool) -> Result<u64, FileError> {
-    let entries = std::fs::read_dir(folder).map_err(|error| FileError::new("list", folder, error))?;
-    let mut total = 0;
-    for entry in entries {
-        let entry = entry.map_err(|error| FileError::new("list", folder, error))?;
-        if counts(&entry.file_name().to_string_lossy()) {
-            // `metadata` follows the links of the Hub cache.
-            let path = entry.path();
-            let metadata = std::fs::metadata(&path).map_err(|error| FileError::new("read", &path, error))?;
-            total += if metadata.is_file() { metadata.len() } else { 0 };
-        }
-    }
-    Ok(total)
-}
-
 /// The last folder on the way to `folder`, or it itself, that is there.
 pub fn nearest(folder: &Path) -> &Path {
     let empty = |path: &&Path| path.as_os_str().is_empty();

@@ -111,6 +111,8 @@ impl Attention<'_> {
     /// `[tokens, hidden]` from queries, keys and values.
     fn run(&self, parts: [Part<'_>; 3], hidden: usize) -> (CpuStorage, Shape) {
         let tokens = parts[0].values.len() / parts[0].stride;
+        assert!(hidden.is_multiple_of(self.heads), "{hidden} elements for {} heads", self.heads);
+        assert!(cover(self.rows, tokens), "{:?} for {tokens} tokens", self.rows);
         let products = 2 + self.change.map_or(0, Change::products);
         self.recorder.attention(
             || self.rows.iter().flat_map(|row| self.keys_of(row.len())).sum(),
@@ -130,12 +132,18 @@ impl Attention<'_> {
                 let (scale, change, size) = (self.scale, self.change, hidden / heads);
                 Head { kernel: &kernel, parts: &parts, size, row, head, scale, change }.run(scratch, &shared);
             });
-        #[expect(unsafe_code, reason = "the rows and heads cover the output")]
+        #[expect(unsafe_code, reason = "the rows and heads cover the output, as asserted above")]
         unsafe {
             output.set_len(tokens * hidden);
         }
         (CpuStorage::F32(output), Shape::from((tokens, hidden)))
     }
+}
+
+/// Whether the rows are all of the tokens, one after the other.
+fn cover(rows: &[Range<usize>], tokens: usize) -> bool {
+    let end = rows.iter().try_fold(0, |end, row| (row.start == end && row.end >= end).then_some(row.end));
+    end == Some(tokens)
 }
 
 /// Vectors of all heads, token after token.
@@ -276,5 +284,43 @@ impl Head<'_> {
                 line[..columns.len()].copy_from_slice(&self.vector(2, token)[columns.clone()]);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor};
+
+    use super::*;
+
+    /// Attention on seven tokens of eight elements, which are twos.
+    fn run(rows: &[Range<usize>], heads: usize) -> Vec<f32> {
+        let x = Tensor::full(2f32, (7, 24), &Device::Cpu).unwrap();
+        let recorder = Recorder::default();
+        let attention = Attention { rows, heads, scale: 1.0, change: None, recorder: &recorder };
+        x.apply_op1_no_bwd(&attention).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn writes_every_element() {
+        assert_eq!(run(&[0..3, 3..7], 4), [2.0; 56]);
+    }
+
+    #[test]
+    #[should_panic(expected = "for 7 tokens")]
+    fn refuses_rows_with_a_gap() {
+        run(&[0..3, 4..7], 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "for 7 tokens")]
+    fn refuses_rows_that_end_early() {
+        run(&[0..3, 3..6], 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "8 elements for 3 heads")]
+    fn refuses_heads_that_leave_elements_over() {
+        run(&[0..3, 3..7], 3);
     }
 }

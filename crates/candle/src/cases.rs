@@ -15,9 +15,9 @@ use crate::{
 /// Sizes of a case.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
-    /// Rows of a batch, and tokens of each.
+    /// Rows of the batch.
     pub rows: usize,
-    /// Tokens per row.
+    /// Tokens of each row.
     pub length: usize,
     /// Width of the states; the feed-forward part is four times as wide.
     pub hidden: usize,

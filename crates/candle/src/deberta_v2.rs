@@ -32,7 +32,7 @@ pub(crate) fn forward(
     for (index, layer) in base.weights.iter().enumerate() {
         let distances = encoder.distances.as_ref().map(|Distances { layers, rows }| {
             let LayerDistances { keys, queries } = &layers[index];
-            Disentangled { keys: keys.as_ref(), queries: queries.as_ref(), places: rows }
+            Disentangled { keys: keys.as_ref(), queries: queries.as_ref(), rows }
         });
         let change = distances.as_ref().map(|distances| distances as &dyn Change);
         let attention = Attention { rows: &rows, heads: base.heads, scale, change, recorder };

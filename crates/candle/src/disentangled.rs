@@ -22,9 +22,9 @@ impl Panels {
     }
 }
 
-/// Which vector belongs to `other - token`, from `1 - longest` to `longest - 1`. The places rise or fall all the
-/// way.
-pub(crate) struct Places {
+/// Which row of the table of distances belongs to `other - token`, from `1 - longest` to `longest - 1`. They rise or
+/// fall all the way.
+pub(crate) struct DistanceRows {
     /// Of keys, for queries.
     of_keys: Vec<u32>,
     /// Of queries, for keys.
@@ -33,10 +33,10 @@ pub(crate) struct Places {
     longest: usize,
 }
 
-impl Places {
-    /// Takes the vector of each `query - key`.
+impl DistanceRows {
+    /// Takes the row of each `query - key`.
     pub(crate) fn new(by_distance: &[usize], longest: usize) -> Self {
-        let of_queries: Vec<u32> = by_distance.iter().map(|place| *place as u32).collect();
+        let of_queries: Vec<u32> = by_distance.iter().map(|row| *row as u32).collect();
         Self { of_keys: of_queries.iter().rev().copied().collect(), of_queries, longest }
     }
 }
@@ -47,15 +47,15 @@ pub(crate) struct Disentangled<'a> {
     pub(crate) keys: Option<&'a Panels>,
     /// Queries of distances, for the keys of tokens.
     pub(crate) queries: Option<&'a Panels>,
-    pub(crate) places: &'a Places,
+    pub(crate) rows: &'a DistanceRows,
 }
 
 impl Disentangled<'_> {
     fn reaches(&self) -> impl Iterator<Item = Reach<'_>> {
-        let Places { of_keys, of_queries, .. } = self.places;
-        let keys = self.keys.map(|Panels(panels)| Reach { tokens: Tokens::Queries, panels, places: of_keys });
+        let DistanceRows { of_keys, of_queries, .. } = self.rows;
+        let keys = self.keys.map(|Panels(panels)| Reach { tokens: Tokens::Queries, panels, rows: of_keys });
         let queries =
-            self.queries.map(|Panels(panels)| Reach { tokens: Tokens::Keys, panels, places: of_queries });
+            self.queries.map(|Panels(panels)| Reach { tokens: Tokens::Keys, panels, rows: of_queries });
         keys.into_iter().chain(queries)
     }
 }
@@ -71,13 +71,13 @@ enum Tokens {
 struct Reach<'a> {
     tokens: Tokens,
     panels: &'a [Vec<f32>],
-    places: &'a [u32],
+    rows: &'a [u32],
 }
 
 impl Reach<'_> {
     /// The vectors that the distances of these tokens to all of the row reach, as a range.
-    fn reached(&self, places: &[u32]) -> std::ops::Range<usize> {
-        let ends = [places[0] as usize, places[places.len() - 1] as usize];
+    fn reached(&self, rows: &[u32]) -> std::ops::Range<usize> {
+        let ends = [rows[0] as usize, rows[rows.len() - 1] as usize];
         ends[0].min(ends[1])..ends[0].max(ends[1]) + 1
     }
 
@@ -87,31 +87,31 @@ impl Reach<'_> {
         let (stride, panel) = (sums.len() / length, kernel.width * head.size);
         let step = length.div_ceil(length.div_ceil(kernel.rows));
         for first in (0..length).step_by(step) {
-            let rows = step.min(length - first);
-            // The places of the first token's distances to all others, and so on backwards.
-            let places = |row: usize| &self.places[longest - 1 - first - row..][..length];
-            let all = &self.places[longest - first - rows..][..length + rows - 1];
+            let count = step.min(length - first);
+            // The rows of the first token's distances to all others, and so on backwards.
+            let rows = |token: usize| &self.rows[longest - 1 - first - token..][..length];
+            let all = &self.rows[longest - first - count..][..length + count - 1];
             let reached = self.reached(all);
             let panels = reached.start / kernel.width..reached.end.div_ceil(kernel.width);
             let (start, columns) = (panels.start * kernel.width, panels.len() * kernel.width);
-            products.resize(products.len().max(rows * columns), 0.0);
+            products.resize(products.len().max(count * columns), 0.0);
             let used = &self.panels[head.head][panels.start * panel..panels.end * panel];
             match self.tokens {
                 Tokens::Queries => {
-                    head.times(0, first..first + rows, used, products);
-                    for (row, products) in products.chunks_exact(columns).take(rows).enumerate() {
-                        let sums = &mut sums[(first + row) * stride..][..length];
-                        for (sum, place) in sums.iter_mut().zip(places(row)) {
-                            *sum += products[*place as usize - start];
+                    head.times(0, first..first + count, used, products);
+                    for (token, products) in products.chunks_exact(columns).take(count).enumerate() {
+                        let sums = &mut sums[(first + token) * stride..][..length];
+                        for (sum, row) in sums.iter_mut().zip(rows(token)) {
+                            *sum += products[*row as usize - start];
                         }
                     }
                 }
                 Tokens::Keys => {
-                    head.times(1, first..first + rows, used, products);
+                    head.times(1, first..first + count, used, products);
                     for query in 0..length {
-                        let sums = &mut sums[query * stride + first..][..rows];
-                        for (row, sum) in sums.iter_mut().enumerate() {
-                            *sum += products[row * columns + places(row)[query] as usize - start];
+                        let sums = &mut sums[query * stride + first..][..count];
+                        for (token, sum) in sums.iter_mut().enumerate() {
+                            *sum += products[token * columns + rows(token)[query] as usize - start];
                         }
                     }
                 }
@@ -130,7 +130,7 @@ impl Change for Disentangled<'_> {
         room.clear();
         room.resize(length * length.next_multiple_of(head.kernel.width), 0.0);
         for reach in self.reaches() {
-            reach.add(head, self.places.longest, room, &mut products);
+            reach.add(head, self.rows.longest, room, &mut products);
         }
     }
 

@@ -6,14 +6,11 @@ use gatecheck_model::activation::Activation;
 
 use crate::simd::widest;
 
-/// `x·y + z`, fused where the instruction set is compiled in.
+/// `x·y + z`, rounded once. A body without fused instructions calls `fmaf` of the C library, which is slow and
+/// gives the same bits.
 #[inline(always)]
 fn fma(x: f32, y: f32, z: f32) -> f32 {
-    if cfg!(any(target_feature = "fma", target_arch = "aarch64", target_arch = "x86_64")) {
-        x.mul_add(y, z)
-    } else {
-        x * y + z
-    }
+    x.mul_add(y, z)
 }
 
 /// Evaluates a polynomial, highest power first.

@@ -13,7 +13,6 @@ mod dense;
 mod disentangled;
 mod elementwise;
 mod embeddings;
-mod error;
 mod facts;
 mod floor;
 mod gemm;
@@ -45,7 +44,9 @@ use gatecheck_model::{
     load::{Graph, LoadedModel},
 };
 
-use self::{error::Failure, parts::Candle, work::Recorder};
+use self::{parts::Candle, work::Recorder};
+
+gatecheck_backend::failure!("candle", candle_core::Error);
 
 /// Token states `[real tokens, hidden]` of the last layer.
 fn states(

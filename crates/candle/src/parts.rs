@@ -16,7 +16,7 @@ use gatecheck_model::{
 use crate::{
     Failure,
     convolution::Convolution,
-    disentangled::{Panels, Places},
+    disentangled::{DistanceRows, Panels},
     linear::{Linear, Norm},
     rope::Rope,
     scores::{ByDistance, Window},
@@ -37,7 +37,7 @@ impl Parts for Candle {
     type Norm = Norm;
     type RelativeBias = ByDistance;
     type DistanceVectors = Panels;
-    type DistanceRows = Places;
+    type DistanceRows = DistanceRows;
     type Convolution = Convolution;
     type Rope = Rope;
     type Window = Window;
@@ -92,8 +92,8 @@ impl Parts for Candle {
         Ok(Panels::new(&vectors, (hidden, heads), scale))
     }
 
-    fn distance_rows(&self, distances: Distances, longest: usize) -> Places {
-        Places::new(&distances.by_distance(longest), longest)
+    fn distance_rows(&self, distances: Distances, longest: usize) -> DistanceRows {
+        DistanceRows::new(&distances.by_distance(longest), longest)
     }
 
     fn convolution(

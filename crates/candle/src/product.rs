@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::{
     elementwise::{NormRow, activate, add_bias, add_norm, rope},
-    gemm::{Right, Size, View, multiply},
+    gemm::{Size, View, multiply},
     packed::{Block, Shared},
     tile::Kernel,
 };
@@ -159,7 +159,7 @@ fn by_library(x: &[f32], weights: &Weights<'_>, finish: &Finish<'_>, y: &mut [f3
         let size = Size { rows: part.len() / columns, columns, inner };
         let left = View { data: &x[first * inner..], stride: inner };
         let right = View { data: weights.values, stride: inner };
-        multiply(size, 1.0, left, right, Right::Transposed, part, columns);
+        multiply(size, left, right, part, columns);
         add_bias(part, weights.bias);
         finish.rows(first, part, columns);
     });

@@ -30,10 +30,10 @@ pub(crate) fn forward(
         let third = |index: usize| per_head(&thirds[index], base.heads);
         let parts = [third(0)?, third(1)?, third(2)?];
         let bias = match &distances {
-            Some((layers, places)) => {
+            Some((layers, rows)) => {
                 let LayerDistances { keys, queries } = &layers[index];
                 let vectors = (keys.as_ref(), queries.as_ref());
-                disentangled::bias(vectors, places, &parts, input.bias.as_ref())?
+                disentangled::bias(vectors, rows, &parts, input.bias.as_ref())?
             }
             None => input.bias.clone(),
         };

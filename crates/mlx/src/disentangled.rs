@@ -26,38 +26,38 @@ pub(crate) fn vectors(
     Ok(scaled)
 }
 
-/// Which vector belongs to each query and key.
-pub(crate) struct AllPlaces {
+/// Which row of the table of distances belongs to each query and key.
+pub(crate) struct DistanceRows {
     distances: Distances,
     /// By length.
     pairs: PerLength,
 }
 
-/// Which vectors rows of one length need.
-pub(crate) struct Places {
+/// Those for texts of one length.
+pub(crate) struct PairRows {
     /// For each query and key, counted from the first one that is reached, `[1, 1, length, length]`.
     pairs: Array,
     /// From the farthest key after a query to the farthest before it.
     reached: Range<i32>,
 }
 
-impl AllPlaces {
+impl DistanceRows {
     pub(crate) fn new(distances: Distances) -> Self {
         Self { distances, pairs: PerLength::default() }
     }
 
-    /// The places for rows of `length` tokens.
-    pub(crate) fn of(&self, length: usize) -> Result<Places, Exception> {
+    /// The rows for texts of `length` tokens.
+    pub(crate) fn of(&self, length: usize) -> Result<PairRows, Exception> {
         let pairs = self.pairs.corner(length, |length| {
             let by_distance = self.distances.by_distance(length);
             let row = |query: usize| by_distance[query..][..length].iter().rev();
-            let places: Vec<i32> = (0..length).flat_map(row).map(|place| *place as i32).collect();
-            Ok(Array::from_slice(&places, &[length as i32, length as i32]))
+            let rows: Vec<i32> = (0..length).flat_map(row).map(|row| *row as i32).collect();
+            Ok(Array::from_slice(&rows, &[length as i32, length as i32]))
         })?;
         let far = length as i64 - 1;
         let reached = self.distances.row(-far) as i32..self.distances.row(far) as i32 + 1;
         let pairs = pairs.subtract(Array::from_int(reached.start))?.expand_dims_axes(&[0, 1])?;
-        Ok(Places { pairs, reached })
+        Ok(PairRows { pairs, reached })
     }
 }
 
@@ -65,11 +65,11 @@ impl AllPlaces {
 /// queries of tokens and `keys` of distances, and of keys of tokens and `queries` of distances.
 pub(crate) fn bias(
     (keys, queries): (Option<&Array>, Option<&Array>),
-    places: &Places,
+    rows: &PairRows,
     [query, key, _]: &[Array; 3],
     bias: Option<&Array>,
 ) -> Result<Option<Array>, Exception> {
-    let Places { pairs, reached } = places;
+    let PairRows { pairs, reached } = rows;
     let stream = Stream::thread_local_or_default();
     let vectors = |all: &Array| all.try_index_device((.., reached.clone()), &stream);
     let mut sum = bias.cloned();

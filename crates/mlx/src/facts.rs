@@ -2,10 +2,8 @@
 
 use std::ffi::CStr;
 
-use gatecheck_backend::{Facts, Kernel, Software};
+use gatecheck_backend::{Facts, Kernel, Software, blas};
 use mlx_rs::{DeviceType, Dtype};
-
-use crate::blas;
 
 /// What runs a model on that device, with weights that are quantized on disk or not, and unpacked at load or
 /// not.
@@ -21,8 +19,9 @@ pub(crate) fn facts(device: DeviceType, quantized: bool, dequantize: bool, dtype
     if quantized && !dequantize {
         kernels.push(Kernel::new("quantized products", own.as_str()));
     }
-    // MLX multiplies 16-bit floats itself, and everything on an accelerator.
-    if matches!((device, dtype), (DeviceType::Cpu, Dtype::Float32)) {
+    // A CPU's library has 32-bit floats; Accelerate has 16-bit ones too (BNNS). MLX multiplies the rest itself.
+    let has_type = dtype == Dtype::Float32 || cfg!(target_os = "macos");
+    if matches!(device, DeviceType::Cpu) && has_type {
         let (library, kernel) = blas::library();
         libraries.push(library);
         kernels.push(Kernel::new("matrix products of floats", kernel));
@@ -48,8 +47,10 @@ fn version() -> Option<String> {
     unsafe {
         let mut text = mlx_sys::mlx_string_new();
         let status = mlx_sys::mlx_version(&raw mut text);
-        let version = CStr::from_ptr(mlx_sys::mlx_string_data(text)).to_string_lossy().into_owned();
+        // A string that was not filled has no data.
+        let version = (status == 0)
+            .then(|| CStr::from_ptr(mlx_sys::mlx_string_data(text)).to_string_lossy().into_owned());
         mlx_sys::mlx_string_free(text);
-        (status == 0).then_some(version)
+        version
     }
 }

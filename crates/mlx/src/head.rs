@@ -56,8 +56,28 @@ fn tokens(states: &Array, input: &Input, pick: impl Fn(&[u32]) -> usize) -> Resu
     flat.take_axis(Array::from_slice(&places, &[places.len() as i32]), 0)
 }
 
-/// Scales each row to length 1; as in PyTorch's `normalize`, lengths below 1e-12 count as 1e-12.
+/// Scales each row to length 1; as in PyTorch's `normalize`, lengths below 1e-12 count as 1e-12. In 32 bits:
+/// squares overflow float16, and 1e-12 is 0 there.
 fn normalized(x: &Array) -> Result<Array, Exception> {
-    let length = x.multiply(x)?.sum_axis(-1, true)?.sqrt()?;
-    x.divide(ops::maximum(&length, Array::from_f32(1e-12).as_dtype(x.dtype())?)?)
+    let x = x.as_dtype(Dtype::Float32)?;
+    let length = x.multiply(&x)?.sum_axis(-1, true)?.sqrt()?;
+    x.divide(ops::maximum(&length, Array::from_f32(1e-12))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_16_bits_are_normalized() {
+        let x = Array::from_slice(&[300.0f32, 400.0, 0.0, 0.0, 3e-4, 4e-4], &[3, 2]);
+        for (dtype, precision) in [(Dtype::Float32, 1e-6), (Dtype::Float16, 1e-3), (Dtype::Bfloat16, 1e-2)] {
+            let found = normalized(&x.as_dtype(dtype).unwrap()).unwrap();
+            let found = found.as_dtype(Dtype::Float32).unwrap();
+            found.eval().unwrap();
+            for (found, expected) in found.as_slice::<f32>().iter().zip([0.6, 0.8, 0.0, 0.0, 0.6, 0.8]) {
+                assert!((found - expected).abs() <= precision, "{found} instead of {expected} in {dtype:?}");
+            }
+        }
+    }
 }

@@ -4,14 +4,12 @@
 
 mod attention;
 mod bart;
-mod blas;
 mod convolution;
 mod deberta_v2;
 mod dense;
 mod disentangled;
 mod elementwise;
 mod embeddings;
-mod error;
 mod facts;
 mod head;
 mod input;
@@ -25,7 +23,7 @@ mod split;
 mod window;
 
 use gatecheck_backend::{
-    Arm, BackendError, Diagnose, Encode, Facts, LoadOptions, Model, Trace, check, required_head,
+    Arm, BackendError, Diagnose, Encode, Facts, LoadOptions, Model, Trace, blas, check, required_head,
 };
 use gatecheck_model::{
     batch::Batch,
@@ -36,7 +34,9 @@ use gatecheck_model::{
 };
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
 
-use self::{error::Failure, input::Input, parts::Mlx};
+use self::{input::Input, parts::Mlx};
+
+gatecheck_backend::failure!("MLX", Exception);
 
 /// Token states `[rows, length, hidden]` of the last layer.
 fn states(graph: &Graph<Mlx>, input: &Input, trace: Option<&mut Trace>) -> Result<Array, Exception> {
@@ -55,7 +55,8 @@ pub struct Execution {
     /// Unpack quantized weights to floats once, at load. MLX's CPU backend has no vector code for
     /// quantized products: they run a hundred times slower there than the same product of floats.
     pub dequantize: bool,
-    /// Element type of activations and unquantized weights; `None` takes the one stored.
+    /// Element type of activations and unquantized weights; `None` takes the one stored, or the
+    /// widest of several.
     pub dtype: Option<Dtype>,
 }
 

@@ -9,13 +9,14 @@ use gatecheck_model::{
     },
     checkpoint::{Checkpoint, Matrix, PackedMatrix},
     load::Parts,
+    quant::Float,
 };
 use mlx_rs::{Array, Dtype, error::Exception, ops};
 
 use crate::{
     Execution, Failure,
     convolution::Convolution,
-    disentangled::{AllPlaces, vectors},
+    disentangled::{DistanceRows, vectors},
     linear::{Linear, Norm, Weight},
     relative::ByDistance,
     window::Window,
@@ -30,9 +31,9 @@ pub(crate) struct Mlx {
 impl Mlx {
     pub(crate) fn new(checkpoint: &Checkpoint, execution: Execution) -> Self {
         let stored = || match checkpoint.float_type() {
-            Some(safetensors::Dtype::F16) => Dtype::Float16,
-            Some(safetensors::Dtype::BF16) => Dtype::Bfloat16,
-            _ => Dtype::Float32,
+            Float::Float16 => Dtype::Float16,
+            Float::Bfloat16 => Dtype::Bfloat16,
+            Float::Float32 => Dtype::Float32,
         };
         Self { dequantize: execution.dequantize, dtype: execution.dtype.unwrap_or_else(stored) }
     }
@@ -61,8 +62,8 @@ impl Mlx {
     }
 
     fn packed(&self, packed: &PackedMatrix<'_>) -> Result<Weight, Failure> {
-        let PackedMatrix { words, scales, biases, bits, group_size, .. } = packed;
-        let (bits, group_size) = (*bits as i32, *group_size as i32);
+        let PackedMatrix { words, scales, biases, affine, .. } = packed;
+        let (bits, group_size) = (affine.bits() as i32, affine.group_size() as i32);
         let shape = |view: &[usize]| [view[0] as i32, view[1] as i32];
         let (groups, width) = (scales.shape, shape(words.shape));
         let words = Array::from_slice(&words.to_u32()?, &width);
@@ -86,7 +87,7 @@ impl Parts for Mlx {
     type Norm = Norm;
     type RelativeBias = ByDistance;
     type DistanceVectors = Array;
-    type DistanceRows = AllPlaces;
+    type DistanceRows = DistanceRows;
     type Convolution = Convolution;
     /// As [`mlx_rs::fast::rope`] takes the wavelengths.
     type Rope = Array;
@@ -137,8 +138,8 @@ impl Parts for Mlx {
         Ok(vectors(table, projection, columns, heads, scale)?)
     }
 
-    fn distance_rows(&self, distances: Distances, _longest: usize) -> AllPlaces {
-        AllPlaces::new(distances)
+    fn distance_rows(&self, distances: Distances, _longest: usize) -> DistanceRows {
+        DistanceRows::new(distances)
     }
 
     fn convolution(

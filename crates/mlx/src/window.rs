@@ -47,7 +47,7 @@ impl Window {
         }
         let padding = input.by_token(|_| 0.0, HIDDEN);
         if length <= 4 * size {
-            let mut bias = self.whole.get(length, || self.band(length, length, 0))?;
+            let mut bias = self.whole.corner(length, |length| self.band(length, length, 0))?;
             if input.bias.is_some() {
                 bias = bias.add(Array::from_slice(&padding, &[rows as i32, 1, 1, length as i32]))?;
             }

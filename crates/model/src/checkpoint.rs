@@ -13,6 +13,7 @@ use crate::{
     config::{ModelConfig, QuantizationConfig},
     names::Names,
     pooling,
+    quant::{Affine, Float},
     weights::{TensorView, WeightError, WeightStore},
 };
 
@@ -30,8 +31,8 @@ impl Matrix<'_> {
     pub fn shape(&self) -> [usize; 2] {
         match self {
             Self::Dense(view) => [view.shape[0], view.shape[1]],
-            Self::Packed(PackedMatrix { scales, group_size, .. }) => {
-                [scales.shape[0], scales.shape[1] * *group_size as usize]
+            Self::Packed(PackedMatrix { scales, affine, .. }) => {
+                [scales.shape[0], scales.shape[1] * affine.group_size() as usize]
             }
         }
     }
@@ -48,10 +49,8 @@ pub struct PackedMatrix<'a> {
     pub scales: TensorView<'a>,
     /// As `scales`.
     pub biases: TensorView<'a>,
-    /// Bits per weight.
-    pub bits: u32,
-    /// Weights per group.
-    pub group_size: u32,
+    /// How it is packed.
+    pub affine: Affine,
 }
 
 /// An open checkpoint. Take every tensor the model has, then call [`Checkpoint::finish`].
@@ -89,7 +88,7 @@ impl Checkpoint {
             let module = name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module);
             match (view.dtype, &self.quantization) {
                 (Dtype::U32, Some(config)) => {
-                    Some(view.elements() as u64 * 32 / u64::from(config.of(module).0))
+                    Some(view.elements() as u64 * 32 / u64::from(config.of(module).bits()))
                 }
                 _ if name.ends_with(".scales") || name.ends_with(".biases") => None,
                 _ => Some(view.elements() as u64),
@@ -98,10 +97,13 @@ impl Checkpoint {
         counted.sum()
     }
 
-    /// The float type of the first unpacked tensor, which converters use for all of them.
-    pub fn float_type(&self) -> Option<Dtype> {
-        let mut types = self.stores[0].iter().map(|view| view.dtype);
-        types.find(|dtype| matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16))
+    /// The narrowest type that holds the floats of the model, whatever type each is stored in: what a converter
+    /// has left wider than the rest would overflow in theirs. Modules after the model follow it.
+    pub fn float_type(&self) -> Float {
+        let own = self.raw_names.values().filter(|(store, _)| *store == 0);
+        let types = own.filter_map(|(_, raw)| Float::of(self.stores[0].find(raw)?.dtype));
+        // Neither 16-bit type holds the other.
+        types.reduce(|one, other| if one == other { one } else { Float::Float32 }).unwrap_or(Float::Float32)
     }
 
     /// Whether a tensor of this name is there.
@@ -119,15 +121,14 @@ impl Checkpoint {
         let name = format!("{module}.weight");
         match &self.quantization {
             Some(config) if self.has(&format!("{module}.scales")) => {
-                let (bits, group_size) = config.of(module);
-                let groups = columns / group_size as usize;
+                let affine = config.of(module);
+                let groups = affine.groups(columns);
                 Ok(Matrix::Packed(PackedMatrix {
                     module: module.to_owned(),
-                    words: self.take(&name, &[rows, columns * bits as usize / 32])?,
+                    words: self.take(&name, &[rows, affine.words(columns)])?,
                     scales: self.take(&format!("{module}.scales"), &[rows, groups])?,
                     biases: self.take(&format!("{module}.biases"), &[rows, groups])?,
-                    bits,
-                    group_size,
+                    affine,
                 }))
             }
             _ => Ok(Matrix::Dense(self.take(&name, &[rows, columns])?)),

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
     architecture::Architecture,
     blueprint::{Blueprint, Graph, Limits, head::Head},
     json::{self, Json},
-    pooling,
+    pooling::{self, Sentences},
     quant::Affine,
 };
 
@@ -18,21 +17,17 @@ pub use crate::error::ConfigError;
 /// Weights packed by affine group quantization, as the artefact's `config.json` says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuantizationConfig {
-    /// Bits per weight unless overridden.
-    pub bits: u32,
-    /// Weights per group unless overridden.
-    pub group_size: u32,
-    /// Per-module overrides: module path, bits, group size.
-    pub overrides: Vec<(String, u32, u32)>,
+    /// That of every module without an own one.
+    pub default: Affine,
+    /// Module paths with their own.
+    pub overrides: Vec<(String, Affine)>,
 }
 
 impl QuantizationConfig {
     /// Bits and group size of one module.
-    pub fn of(&self, module: &str) -> (u32, u32) {
-        self.overrides
-            .iter()
-            .find(|(name, ..)| name == module)
-            .map_or((self.bits, self.group_size), |(_, bits, group_size)| (*bits, *group_size))
+    pub fn of(&self, module: &str) -> Affine {
+        let own = self.overrides.iter().find(|(name, _)| name == module);
+        own.map_or(self.default, |(_, affine)| *affine)
     }
 }
 
@@ -55,6 +50,8 @@ pub struct ModelConfig {
     pub quantization: Option<QuantizationConfig>,
     /// `max_seq_length` of sentence-transformers, when given.
     pub sentence_limit: Option<usize>,
+    /// `do_lower_case` of sentence-transformers.
+    pub lower_case: bool,
     /// `tokenizer_class`, when given.
     pub tokenizer_class: Option<String>,
 }
@@ -67,15 +64,14 @@ impl ModelConfig {
             return Err(ConfigError::Missing { folder: folder.to_owned() });
         }
         let json: Value = json::read(&path)?;
-        let malformed = |reason: String| ConfigError::Malformed { path: path.clone(), reason };
-        let model_type =
-            json["model_type"].as_str().ok_or_else(|| malformed("no `model_type`".to_owned()))?;
+        let untyped = || ConfigError::Inconsistent(format!("`{}` has no `model_type`", path.display()));
+        let model_type = json["model_type"].as_str().ok_or_else(untyped)?;
         let architecture = Architecture::from_model_type(model_type)?;
-        let (pooling, sentence_limit) = pooling::open(folder)?;
+        let Sentences { head: pooling, limit: sentence_limit, lower_case } = pooling::open(folder)?;
         let classifier =
             json["architectures"][0].as_str().is_some_and(|name| name.ends_with("ForSequenceClassification"));
         let labels = if classifier {
-            labels(&json, architecture.default_labels()).map_err(malformed)?
+            labels(&json, architecture.default_labels()).map_err(ConfigError::Inconsistent)?
         } else {
             Vec::new()
         };
@@ -83,7 +79,7 @@ impl ModelConfig {
         let blueprint = architecture.read(&json, labels.len())?;
         let Blueprint { graph, hidden_size, limits, classifier: head } = blueprint;
         let head = pooling.or(classifier.then_some(head));
-        let quantization = quantization(json.value).map_err(malformed)?;
+        let quantization = quantization(json.value)?;
         let tokenizer_class = json.value["tokenizer_class"].as_str().map(str::to_owned);
         Ok(Self {
             architecture,
@@ -94,6 +90,7 @@ impl ModelConfig {
             labels,
             quantization,
             sentence_limit,
+            lower_case,
             tokenizer_class,
         })
     }
@@ -122,39 +119,30 @@ fn labels(json: &Value, default: u64) -> Result<Vec<String>, String> {
 }
 
 /// `quantization`, or `quantization_config` of the same form, as mlx-lm writes them.
-fn quantization(json: &Value) -> Result<Option<QuantizationConfig>, String> {
-    #[derive(Deserialize)]
-    struct Module {
-        bits: u32,
-        group_size: u32,
-    }
-    let Some(map) =
-        [&json["quantization"], &json["quantization_config"]].into_iter().find_map(Value::as_object)
+fn quantization(json: &Value) -> Result<Option<QuantizationConfig>, ConfigError> {
+    let Some(json) =
+        [&json["quantization"], &json["quantization_config"]].into_iter().find(|json| json.is_object())
     else {
         return Ok(None);
     };
-    if let Some(mode) = map.get("mode").and_then(Value::as_str).filter(|mode| *mode != "affine") {
-        return Err(format!("quantization mode `{mode}` is not implemented (only `affine`)"));
+    if let Some(mode) = json["mode"].as_str().filter(|mode| *mode != "affine") {
+        return Err(ConfigError::unsupported("quantization: mode", mode, "affine"));
     }
+    let modules = json.as_object().into_iter().flatten().filter(|(_, value)| value.is_object());
+    let overrides = modules.map(|(name, value)| Ok((name.clone(), affine(value)?)));
+    let overrides = overrides.collect::<Result<_, ConfigError>>()?;
+    Ok(Some(QuantizationConfig { default: affine(json)?, overrides }))
+}
+
+fn affine(json: &Value) -> Result<Affine, ConfigError> {
     let number = |key: &str| {
-        let value = map.get(key).and_then(Value::as_u64).and_then(|value| u32::try_from(value).ok());
+        let value = json[key].as_u64().and_then(|value| u32::try_from(value).ok());
         value.ok_or_else(|| {
-            format!("`quantization` has no `{key}`; only MLX's affine quantization can be read")
+            let only = "only MLX's affine quantization can be read";
+            ConfigError::Inconsistent(format!("`quantization` has no `{key}`; {only}"))
         })
     };
-    let mut overrides = Vec::new();
-    for (name, value) in map.iter().filter(|(_, value)| value.is_object()) {
-        let Module { bits, group_size } =
-            serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
-        overrides.push((name.clone(), bits, group_size));
-    }
-    let (bits, group_size) = (number("bits")?, number("group_size")?);
-    for (bits, group_size) in
-        overrides.iter().map(|(_, bits, group_size)| (*bits, *group_size)).chain([(bits, group_size)])
-    {
-        Affine::new(bits, group_size).map_err(|error| error.to_string())?;
-    }
-    Ok(Some(QuantizationConfig { bits, group_size, overrides }))
+    Ok(Affine::new(number("bits")?, number("group_size")?)?)
 }
 
 #[cfg(test)]

@@ -80,7 +80,12 @@ fn reads_sentence_transformers_modules() {
         config.head,
         Some(Head { output: Output::Embedding, picks: vec![Pick::Mean], steps: vec![Step::Normalize] })
     );
-    assert_eq!(config.sentence_limit, Some(256));
+    assert_eq!((config.sentence_limit, config.lower_case), (Some(256), false));
+    put(folder.path(), "sentence_roberta_config.json", &json!({"max_seq_length": 64, "do_lower_case": true}));
+    assert_eq!(ModelConfig::open(folder.path()).unwrap().sentence_limit, Some(256));
+    std::fs::remove_file(folder.path().join("sentence_bert_config.json")).unwrap();
+    let config = ModelConfig::open(folder.path()).unwrap();
+    assert_eq!((config.sentence_limit, config.lower_case), (Some(64), true));
 
     let picks = |named: Value| {
         put(folder.path(), "1_Pooling/config.json", &json!({"pooling_mode": named}));
@@ -103,8 +108,16 @@ fn reads_sentence_transformers_modules() {
     );
     let message = ModelConfig::open(folder.path()).unwrap_err().to_string();
     assert!(message.contains("WordWeights"), "{message}");
+    put(folder.path(), "modules.json", &json!([{"path": "0_Transformer", "type": "a.Transformer"}]));
+    let message = ModelConfig::open(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("\"0_Transformer\", which is not implemented"), "{message}");
     put(folder.path(), "modules.json", &json!([{"path": "../x", "type": "a.Pooling"}]));
-    assert!(ModelConfig::open(folder.path()).unwrap_err().to_string().contains("leaves the folder"));
+    assert!(
+        ModelConfig::open(folder.path())
+            .unwrap_err()
+            .to_string()
+            .contains("which is not a folder of this model")
+    );
 }
 
 #[test]
@@ -140,12 +153,12 @@ fn reads_quantization_of_mlx_artefacts() {
         "bert.embeddings.word_embeddings": {"bits": 8, "group_size": 32}
     }});
     let config = ModelConfig::open(folder(&quantized).path()).unwrap().quantization.unwrap();
-    assert_eq!(config.of("bert.embeddings.word_embeddings"), (8, 32));
-    assert_eq!(config.of("bert.encoder.layer.0.output.dense"), (4, 64));
+    assert_eq!(config.of("bert.embeddings.word_embeddings"), Affine::new(8, 32).unwrap());
+    assert_eq!(config.of("bert.encoder.layer.0.output.dense"), Affine::new(4, 64).unwrap());
     let other = json!({"model_type": "bert", "quantization_config": {"quant_method": "gptq", "bits": 4}});
     assert!(error(&other).contains("only MLX's affine quantization"));
     let mode = json!({"model_type": "bert", "quantization": {"bits": 4, "group_size": 32, "mode": "mxfp4"}});
-    assert!(error(&mode).contains("`mxfp4`"));
+    assert!(error(&mode).starts_with("`quantization: mode` is \"mxfp4\""));
     let zero = json!({"model_type": "bert", "quantization": {"bits": 4, "group_size": 0}});
     assert!(error(&zero).contains("in groups of 0"), "{}", error(&zero));
     let module = json!({"model_type": "bert", "quantization": {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use gatecheck_base::{fs::FileError, kind::ErrorKind};
 use serde_json::Value;
 
+use crate::quant::QuantError;
+
 /// What can be wrong with the configuration of a model.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -17,7 +19,7 @@ pub enum ConfigError {
         /// The folder.
         folder: PathBuf,
     },
-    /// A file is not the JSON it should be.
+    /// A file is not the JSON it should be: cut off, or a key of another type.
     #[error("failed to parse `{}`: {reason}", path.display())]
     Malformed {
         /// The file.
@@ -43,9 +45,12 @@ pub enum ConfigError {
         /// What is implemented.
         expected: Option<&'static str>,
     },
-    /// Two values contradict each other.
+    /// The files parse, and what they say cannot be.
     #[error("{0}")]
     Inconsistent(String),
+    /// No quantization is like that.
+    #[error("`quantization`: {0}")]
+    Quantization(#[from] QuantError),
     /// A head is asked of a model that has none.
     #[error("`{}` has no sequence-classification head", folder.display())]
     NoClassifier {
@@ -78,6 +83,7 @@ impl ConfigError {
                     .to_owned(),
             ),
             Self::Malformed { .. } => Some("the file may be half downloaded; fetch it again".to_owned()),
+            Self::Quantization(error) => error.hint(),
             _ => None,
         }
     }
@@ -90,7 +96,8 @@ impl ConfigError {
             | Self::Malformed { .. }
             | Self::Architecture { .. }
             | Self::Unsupported { .. }
-            | Self::Inconsistent(_) => ErrorKind::Model,
+            | Self::Inconsistent(_)
+            | Self::Quantization(_) => ErrorKind::Model,
             // The model is whole, but not one for the task.
             Self::NoClassifier { .. } | Self::NoPooling { .. } => ErrorKind::Usage,
         }

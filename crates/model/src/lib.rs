@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod convert;
 pub mod error;
+pub mod files;
 mod json;
 pub mod load;
 pub mod names;

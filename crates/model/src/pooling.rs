@@ -26,9 +26,32 @@ const MODES: [(&str, &str, Pick); 5] = [
 const LINEAR: &str = ".linear";
 const KNOWN: &str = "cls, max, mean, mean_sqrt_len_tokens and lasttoken";
 
+/// Names under which versions of sentence-transformers keep what they do to texts. The first that is there counts.
+pub(crate) const SETTINGS: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
+
+/// What sentence-transformers says of a folder; nothing where it has not written it.
+#[derive(Default)]
+pub(crate) struct Sentences {
+    pub(crate) head: Option<Head>,
+    /// `max_seq_length`.
+    pub(crate) limit: Option<usize>,
+    /// `do_lower_case`.
+    pub(crate) lower_case: bool,
+}
+
+/// A line of `modules.json`.
 #[derive(Deserialize)]
-struct Module {
-    path: String,
+pub(crate) struct Module {
+    /// Its folder; empty for the model's own.
+    pub(crate) path: String,
     #[serde(rename = "type")]
     kind: String,
 }
@@ -39,20 +62,40 @@ pub(crate) fn weight_folders(head: &Head) -> impl Iterator<Item = &str> {
     layers.filter_map(|dense| dense.module.strip_suffix(LINEAR))
 }
 
-/// Reads `modules.json`, if there is one, with the limit of `sentence_bert_config.json`.
-pub(crate) fn open(folder: &Path) -> Result<(Option<Head>, Option<usize>), ConfigError> {
+/// Reads `modules.json`; empty where there is none.
+pub(crate) fn modules(folder: &Path) -> Result<Vec<Module>, ConfigError> {
     let path = folder.join("modules.json");
     if !path.is_file() {
-        return Ok((None, None));
+        return Ok(Vec::new());
     }
     let modules: Vec<Module> = json::read(&path)?;
-    let (mut picks, mut steps, mut limit) = (None, Vec::new(), None);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    match modules.iter().find(|module| !module.path.chars().all(is_plain)) {
+        Some(Module { path: stray, .. }) => Err(ConfigError::Inconsistent(format!(
+            "`{}` names the module folder `{stray}`, which is not a folder of this model",
+            path.display()
+        ))),
+        None => Ok(modules),
+    }
+}
+
+/// Reads `modules.json`, if there is one, and what it points at.
+pub(crate) fn open(folder: &Path) -> Result<Sentences, ConfigError> {
+    let modules = modules(folder)?;
+    if modules.is_empty() {
+        return Ok(Sentences::default());
+    }
+    let (mut picks, mut steps) = (None, Vec::new());
     for Module { path: place, kind } in &modules {
-        if place.contains("..") || Path::new(place).is_absolute() {
-            return Err(ConfigError::Malformed { path, reason: format!("`{place}` leaves the folder") });
-        }
         match kind.rsplit('.').next().unwrap_or_default() {
-            "Transformer" => limit = sentence_limit(&folder.join(place))?,
+            "Transformer" if !place.is_empty() => {
+                return Err(ConfigError::unsupported(
+                    "modules.json: path of the Transformer",
+                    place.as_str(),
+                    "the folder itself",
+                ));
+            }
+            "Transformer" => {}
             "Pooling" => picks = Some(pooling_modes(&folder.join(place).join("config.json"))?),
             "Normalize" => steps.push(Step::Normalize),
             "Dense" => steps.push(Step::Dense(dense(folder, place)?)),
@@ -65,10 +108,22 @@ pub(crate) fn open(folder: &Path) -> Result<(Option<Head>, Option<usize>), Confi
             }
         }
     }
-    match picks {
-        Some(picks) => Ok((Some(Head { output: Output::Embedding, picks, steps }), limit)),
-        None => Err(ConfigError::Malformed { path, reason: "no Pooling module".to_owned() }),
-    }
+    let picks = picks.ok_or_else(|| {
+        let path = folder.join("modules.json");
+        ConfigError::Inconsistent(format!("`{}` names no Pooling module", path.display()))
+    })?;
+    let settings = settings(folder)?;
+    Ok(Sentences {
+        head: Some(Head { output: Output::Embedding, picks, steps }),
+        limit: settings["max_seq_length"].as_u64().and_then(|limit| usize::try_from(limit).ok()),
+        lower_case: settings["do_lower_case"] == true,
+    })
+}
+
+/// What is done to texts; null where nothing is said.
+fn settings(folder: &Path) -> Result<Value, ConfigError> {
+    let mut paths = SETTINGS.iter().map(|name| folder.join(name));
+    paths.find(|path| path.is_file()).map_or(Ok(Value::Null), |path| json::read(&path))
 }
 
 /// `2_Dense/config.json`.
@@ -121,15 +176,6 @@ fn dense(folder: &Path, place: &str) -> Result<Dense, ConfigError> {
     Ok(Dense { bias: keys.bias, activation, ..dense })
 }
 
-fn sentence_limit(folder: &Path) -> Result<Option<usize>, ConfigError> {
-    let path = folder.join("sentence_bert_config.json");
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let keys: Value = json::read(&path)?;
-    Ok(keys["max_seq_length"].as_u64().and_then(|limit| usize::try_from(limit).ok()))
-}
-
 fn pooling_modes(path: &Path) -> Result<Vec<Pick>, ConfigError> {
     let keys: Map<String, Value> = json::read(path)?;
     if let Some(named) = keys.get("pooling_mode") {
@@ -147,10 +193,7 @@ fn pooling_modes(path: &Path) -> Result<Vec<Pick>, ConfigError> {
     }
     let modes: Vec<_> = MODES.iter().filter(|(_, key, _)| on(key)).map(|(.., mode)| *mode).collect();
     if modes.is_empty() {
-        return Err(ConfigError::Malformed {
-            path: path.to_owned(),
-            reason: "no pooling mode is true".to_owned(),
-        });
+        return Err(ConfigError::Inconsistent(format!("no pooling mode of `{}` is true", path.display())));
     }
     Ok(modes)
 }

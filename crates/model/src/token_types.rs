@@ -51,17 +51,17 @@ const CLASSES: &[(&str, bool, bool)] = &[
     ("XLNetTokenizer", false, true),
 ];
 
-/// The class for each model type where no file names one.
+/// The class that transformers 5.23 takes for each model type where no file names one.
 const DEFAULTS: &[(&str, &str)] = &[
     ("albert", "AlbertTokenizer"),
-    ("bart", "BartTokenizer"),
+    ("bart", "RobertaTokenizer"),
     ("bert", "BertTokenizer"),
     ("camembert", "CamembertTokenizer"),
     ("deberta-v2", "DebertaV2Tokenizer"),
-    ("distilbert", "DistilBertTokenizer"),
-    ("electra", "ElectraTokenizer"),
-    ("mobilebert", "MobileBertTokenizer"),
-    ("modernbert", "PreTrainedTokenizerFast"),
+    ("distilbert", "BertTokenizer"),
+    ("electra", "BertTokenizer"),
+    ("mobilebert", "BertTokenizer"),
+    ("modernbert", "TokenizersBackend"),
     ("mpnet", "MPNetTokenizer"),
     ("roberta", "RobertaTokenizer"),
     ("xlm-roberta", "XLMRobertaTokenizer"),
@@ -144,19 +144,24 @@ fn input_names(settings: &Map<String, Value>) -> Result<Option<bool>, String> {
 
 /// What the class says in transformers 5 and in 4.
 fn by_class(config: &ModelConfig, settings: &Map<String, Value>) -> (Rule, bool, bool) {
-    let named = settings.get("tokenizer_class").and_then(Value::as_str).map(str::to_owned);
-    let (rule, name): (fn(String) -> Rule, _) = match named.or_else(|| config.tokenizer_class.clone()) {
-        Some(name) => (Rule::Class, name),
-        None => (Rule::DefaultClass, default_class(config.architecture.name()).to_owned()),
-    };
-    let known = CLASSES.iter().find(|(class, ..)| *class == name.strip_suffix("Fast").unwrap_or(&name));
+    let name = class(config, settings);
+    let known = CLASSES.iter().find(|(class, ..)| *class == name.strip_suffix("Fast").unwrap_or(name));
     let (transformers_5, transformers_4) = known.map_or((false, false), |(_, five, four)| (*five, *four));
-    (rule(name), transformers_5, transformers_4)
+    let rule = if named_class(config, settings).is_some() { Rule::Class } else { Rule::DefaultClass };
+    (rule(name.to_owned()), transformers_5, transformers_4)
 }
 
-fn default_class(model_type: &str) -> &'static str {
-    let found = DEFAULTS.iter().find(|(known, _)| *known == model_type);
-    found.map_or("TokenizersBackend", |(_, class)| *class)
+/// The tokenizer's class: as a file names it, or else the default of the model type.
+pub(crate) fn class<'a>(config: &'a ModelConfig, settings: &'a Map<String, Value>) -> &'a str {
+    named_class(config, settings).unwrap_or_else(|| {
+        let found = DEFAULTS.iter().find(|(known, _)| *known == config.architecture.name());
+        found.map_or("TokenizersBackend", |(_, class)| *class)
+    })
+}
+
+fn named_class<'a>(config: &'a ModelConfig, settings: &'a Map<String, Value>) -> Option<&'a str> {
+    let named = settings.get("tokenizer_class").and_then(Value::as_str);
+    named.or(config.tokenizer_class.as_deref())
 }
 
 #[cfg(test)]

@@ -6,12 +6,15 @@ use gatecheck_base::kind::ErrorKind;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokenizers::{Tokenizer, TruncationParams, TruncationStrategy};
+use tokenizers::{
+    NormalizerWrapper, Tokenizer, TruncationParams, TruncationStrategy,
+    normalizers::{Lowercase, Sequence},
+};
 
 use crate::{
     batch::Encoded,
     config::ModelConfig,
-    token_types::TokenTypes,
+    token_types::{TokenTypes, class},
     vocabulary::{VOCABULARY, tokenizer_json},
 };
 
@@ -57,6 +60,12 @@ pub enum TokenizerError {
         /// Special tokens of a pair.
         special: usize,
     },
+    /// One text has no token, not even a special one.
+    #[error("example {example} gives no token")]
+    Empty {
+        /// Position in the dataset.
+        example: usize,
+    },
     /// One text could not be encoded.
     #[error("failed to tokenise example {example}: {reason}")]
     Encode {
@@ -96,9 +105,11 @@ impl TokenizerError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Limit { .. } => ErrorKind::Usage,
-            Self::Missing { .. } | Self::Malformed { .. } | Self::Vocabulary { .. } | Self::Encode { .. } => {
-                ErrorKind::Model
-            }
+            Self::Missing { .. }
+            | Self::Malformed { .. }
+            | Self::Vocabulary { .. }
+            | Self::Empty { .. }
+            | Self::Encode { .. } => ErrorKind::Model,
         }
     }
 }
@@ -138,7 +149,7 @@ impl TextEncoder {
         let settings = settings(folder)?;
         let token_types = TokenTypes::decide(config, &settings, token_types)
             .map_err(|reason| TokenizerError::Malformed { path: folder.join(SETTINGS), reason })?;
-        let (mut tokenizer, path) = tokenizer(folder, &settings)?;
+        let (mut tokenizer, path) = tokenizer(folder, config, &settings)?;
         let malformed = |error: tokenizers::Error| TokenizerError::Malformed {
             path: path.clone(),
             reason: error.to_string(),
@@ -162,6 +173,9 @@ impl TextEncoder {
             Truncation::OnlyFirst => TruncationStrategy::OnlyFirst,
             Truncation::OnlySecond => TruncationStrategy::OnlySecond,
         };
+        if config.lower_case {
+            lower_case(&mut tokenizer).map_err(malformed)?;
+        }
         tokenizer
             .with_padding(None)
             .with_truncation(Some(TruncationParams {
@@ -199,7 +213,7 @@ impl TextEncoder {
         let mut ids = encoded.get_ids().to_vec();
         let mut type_ids = encoded.get_type_ids().to_vec();
         if ids.is_empty() {
-            return Err(TokenizerError::Encode { example, reason: "the text gives no token".to_owned() });
+            return Err(TokenizerError::Empty { example });
         }
         if !self.token_types.fed {
             type_ids.fill(0);
@@ -210,12 +224,23 @@ impl TextEncoder {
     }
 }
 
+/// Lowercases texts before all else, as sentence-transformers does it where `do_lower_case` is true.
+fn lower_case(tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
+    let first = NormalizerWrapper::Lowercase(Lowercase);
+    let all = [Some(first), tokenizer.get_normalizer().cloned()].into_iter().flatten().collect();
+    tokenizer.with_normalizer(Some(NormalizerWrapper::Sequence(Sequence::new(all)))).map(|_| ())
+}
+
 /// The tokenizer as its file describes it, and the file.
-fn tokenizer(folder: &Path, settings: &Map<String, Value>) -> Result<(Tokenizer, PathBuf), TokenizerError> {
+fn tokenizer(
+    folder: &Path,
+    config: &ModelConfig,
+    settings: &Map<String, Value>,
+) -> Result<(Tokenizer, PathBuf), TokenizerError> {
     let path = folder.join("tokenizer.json");
     let (read, path) = if path.is_file() {
         (Tokenizer::from_file(&path), path)
-    } else if let Some(json) = tokenizer_json(folder, settings) {
+    } else if let Some(json) = tokenizer_json(folder, class(config, settings), settings) {
         (Tokenizer::from_bytes(json.to_string()), folder.join(VOCABULARY))
     } else {
         let older = OLDER.into_iter().find(|name| folder.join(name).exists());

@@ -21,13 +21,17 @@ const SPECIAL: [(&str, &str); 5] = [
 /// Tokenizers that are BERT's under another name.
 const KIN: &[&str] = &["Bert", "DistilBert", "Electra", "MobileBert", "SqueezeBert", "LayoutLM", "ConvBert"];
 
-/// `tokenizer.json` as it would be, with `settings` from `tokenizer_config.json`. `None` where the folder has no
-/// `vocab.txt`, or asks for something that is not certain to come out the same: another class, other special
-/// tokens, tokens added later.
-pub(crate) fn tokenizer_json(folder: &Path, settings: &Map<String, Value>) -> Option<Value> {
+/// `tokenizer.json` as it would be of this `class`, with `settings` from `tokenizer_config.json`. `None` where the
+/// folder has no `vocab.txt`, or asks for something that is not certain to come out the same: another class, other
+/// special tokens, tokens added later.
+pub(crate) fn tokenizer_json(folder: &Path, class: &str, settings: &Map<String, Value>) -> Option<Value> {
     let text = std::fs::read_to_string(folder.join(VOCABULARY)).ok()?;
     let flag = |key: &str, default: bool| settings.get(key).map_or(Some(default), Value::as_bool);
-    if !is_plain(settings) || !flag("do_basic_tokenize", true)? || folder.join("added_tokens.json").exists() {
+    if !is_kin(class)
+        || !is_plain(settings)
+        || !flag("do_basic_tokenize", true)?
+        || folder.join("added_tokens.json").exists()
+    {
         return None;
     }
     let strip_accents = settings.get("strip_accents").cloned().unwrap_or(Value::Null);
@@ -80,13 +84,13 @@ fn added_token((id, token): (usize, &str)) -> Value {
     })
 }
 
-/// Whether the class is one of BERT's kin, its special tokens are the usual ones, and no tokens were
-/// added to the vocabulary.
+fn is_kin(class: &str) -> bool {
+    let class = class.strip_suffix("Fast").unwrap_or(class);
+    KIN.iter().any(|kin| class.strip_suffix("Tokenizer") == Some(*kin))
+}
+
+/// Whether the special tokens are the usual ones, and no tokens were added to the vocabulary.
 fn is_plain(settings: &Map<String, Value>) -> bool {
-    let is_kin = |class: &str| {
-        let class = class.strip_suffix("Fast").unwrap_or(class);
-        KIN.iter().any(|kin| class.strip_suffix("Tokenizer") == Some(*kin))
-    };
     // A token is its text, or an object that has it as `content`.
     let content = |token: &Value| token.as_str().or_else(|| token["content"].as_str()).map(str::to_owned);
     let is_usual = |(key, usual): &(&str, &str)| {
@@ -97,8 +101,7 @@ fn is_plain(settings: &Map<String, Value>) -> bool {
     let added = settings.get("added_tokens_decoder").and_then(Value::as_object);
     let has_rule =
         |key: &&str| settings.get(*key).is_some_and(|value| !value.is_null() && *value != json!([]));
-    settings.get("tokenizer_class").is_none_or(|class| class.as_str().is_some_and(is_kin))
-        && SPECIAL.iter().all(is_usual)
+    SPECIAL.iter().all(is_usual)
         && added.is_none_or(|added| added.values().all(is_special))
         && !["never_split", "additional_special_tokens", "extra_special_tokens"].iter().any(has_rule)
 }

@@ -218,7 +218,6 @@ struct Shard {
 pub struct WeightStore {
     shards: Vec<Shard>,
     tensors: BTreeMap<String, (usize, TensorInfo)>,
-    metadata: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for WeightStore {
@@ -230,7 +229,7 @@ impl std::fmt::Debug for WeightStore {
 impl WeightStore {
     /// Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names.
     pub fn open(folder: &Path) -> Result<Self, WeightError> {
-        let mut store = Self { shards: Vec::new(), tensors: BTreeMap::new(), metadata: BTreeMap::new() };
+        let mut store = Self { shards: Vec::new(), tensors: BTreeMap::new() };
         for path in weight_files(folder)? {
             store.add(path)?;
         }
@@ -259,8 +258,6 @@ impl WeightStore {
                 return Err(WeightError::Duplicate { name });
             }
         }
-        self.metadata
-            .extend(metadata.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
         self.shards.push(Shard { path, map, data_start });
         Ok(())
     }
@@ -268,11 +265,6 @@ impl WeightStore {
     /// The files that were opened.
     pub fn files(&self) -> Vec<&Path> {
         self.shards.iter().map(|shard| shard.path.as_path()).collect()
-    }
-
-    /// The free-form metadata of the headers, such as `format`.
-    pub fn metadata(&self) -> &BTreeMap<String, String> {
-        &self.metadata
     }
 
     /// Every tensor, by name.

@@ -2,7 +2,10 @@
 
 use gatecheck_backend::worker::protocol::{BackendKind, WorkerSpec};
 use gatecheck_judge::record::{Quantization, Role};
-use gatecheck_model::convert::{Artefact, Recipe};
+use gatecheck_model::{
+    config::QuantizationConfig,
+    convert::{Artefact, Recipe},
+};
 
 use super::{
     error::PlanError,
@@ -75,8 +78,10 @@ impl Arm {
         Ok(ArmPlan {
             name,
             role,
-            quantization: quantization
-                .map(|config| Quantization { bits: config.bits, group_size: config.group_size }),
+            quantization: quantization.map(|QuantizationConfig { default, .. }| Quantization {
+                bits: default.bits(),
+                group_size: default.group_size(),
+            }),
             size_bytes: artefact.size_bytes,
             expected_size_bytes: artefact.computed_bytes(),
             recipe_sha256: artefact.recipe_sha256().map(str::to_owned),

@@ -1,10 +1,10 @@
 //! The original model of a run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use gatecheck_base::fs::{sha256, sha256_file, size_of_files};
+use gatecheck_base::fs::{FileError, sha256, sha256_file};
 use gatecheck_judge::record::ModelFacts;
-use gatecheck_model::{checkpoint::Checkpoint, config::ModelConfig, weights::weight_files};
+use gatecheck_model::{checkpoint::Checkpoint, config::ModelConfig, files::model_files};
 
 use super::error::PlanError;
 use crate::app::source::ModelSource;
@@ -40,10 +40,8 @@ impl Original {
     /// What the record says of it. Reads all its files, for their checksums.
     pub fn facts(&self) -> Result<ModelFacts, PlanError> {
         let ModelSource { name, folder, source, revision } = &self.source;
-        let mut checksums = sha256_file(&folder.join("config.json"))?;
-        for file in weight_files(folder)? {
-            checksums += &sha256_file(&file)?;
-        }
+        let checksums =
+            model_files(folder)?.iter().map(|file| sha256_file(file)).collect::<Result<String, _>>()?;
         Ok(ModelFacts {
             name: name.clone(),
             source: source.clone(),
@@ -56,14 +54,12 @@ impl Original {
     }
 }
 
-/// Size in bytes of the files that running the original needs: weights, configuration, tokenizer.
+/// Size in bytes of the files that running the original needs: weights, configuration, tokenizer, modules.
 /// Fails where there are no weights.
 pub fn baseline_bytes(folder: &Path) -> Result<u64, PlanError> {
-    let weights: Vec<_> =
-        weight_files(folder)?.iter().filter_map(|path| path.file_name()).map(Into::into).collect();
-    let needed = |name: &str| {
-        weights.iter().any(|weight: &std::ffi::OsString| weight == name)
-            || gatecheck_model::convert::is_companion(name)
+    let length = |path: &PathBuf| match path.metadata() {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) => Err(FileError::new("read", path, error)),
     };
-    Ok(size_of_files(folder, needed)?)
+    Ok(model_files(folder)?.iter().map(length).sum::<Result<_, _>>()?)
 }

@@ -1,6 +1,9 @@
 //! The files of a model: settings, tokenizer, pooling and safetensors weights.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use gatecheck_base::fs;
 use hf_hub::RepoType;
@@ -11,24 +14,8 @@ use super::{
     names,
 };
 
-/// Small files that are taken when they are there.
-const SMALL: &[&str] = &[
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spm.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "tokenizer.model",
-    "modules.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-];
+/// Which folders of a model belong to it.
+const MODULES: &str = "modules.json";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 /// Endings of weights in formats that are not opened, most of them pickles.
@@ -44,11 +31,13 @@ pub struct Snapshot {
 }
 
 impl Hub {
-    /// Brings a model into the cache, at `revision` or the head of `main`.
+    /// Brings a model into the cache, at `revision` or the head of `main`: its weights, and those files beside
+    /// them that `companions` names for a folder that has `modules.json`, if the model has one.
     pub fn model_snapshot(
         &self,
         id: &str,
         revision: Option<&str>,
+        companions: fn(&Path) -> Vec<String>,
         observer: &mut dyn FnMut(super::Progress<'_>),
     ) -> Result<Snapshot, HubError> {
         let commit = self.commit(RepoType::Model, id, revision.unwrap_or("main"))?;
@@ -59,7 +48,11 @@ impl Hub {
         let page = format!("{}/{id}", self.settings.endpoint);
         check_weights(&commit, page)?;
         // Weights come last: a snapshot that has them has the rest.
-        for file in commit.files.iter().filter(|file| is_small(file)) {
+        if commit.has(MODULES) {
+            commit.fetch(MODULES, observer)?;
+        }
+        let companions = companions(&commit.folder);
+        for file in commit.files.iter().filter(|file| companions.contains(file)) {
             commit.fetch(file, observer)?;
         }
         for file in weights(&commit, observer)? {
@@ -68,12 +61,6 @@ impl Hub {
         commit.remember()?;
         Ok(Snapshot { folder: commit.folder, revision: commit.sha })
     }
-}
-
-/// Whether a file is one of the small ones; `1_Pooling/config.json` is a module's settings.
-fn is_small(file: &str) -> bool {
-    let is_module = |folder: &str| folder.starts_with(|c: char| c.is_ascii_digit()) && !folder.contains('/');
-    SMALL.contains(&file) || file.strip_suffix("/config.json").is_some_and(is_module)
 }
 
 fn check_weights(commit: &Commit<'_>, page: String) -> Result<(), HubError> {

@@ -178,8 +178,19 @@ fn model() -> Answer {
 
 fn quiet(_: Progress<'_>) {}
 
+/// As a model's files depend on its modules.
+fn companions(folder: &Path) -> Vec<String> {
+    let mut names = ["1_Pooling/config.json", "config.json", "modules.json", "tokenizer.json"]
+        .map(str::to_owned)
+        .to_vec();
+    if fs::read_text(&folder.join("modules.json")).is_ok_and(|text| text.contains("2_Dense")) {
+        names.push("2_Dense/model.safetensors".to_owned());
+    }
+    names
+}
+
 fn snapshot(hub: &Hub) -> Result<Snapshot, HubError> {
-    hub.model_snapshot("owner/model", None, &mut quiet)
+    hub.model_snapshot("owner/model", None, companions, &mut quiet)
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -198,7 +209,7 @@ fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
 fn a_model_is_fetched_once_and_only_what_is_needed() {
     let fake = FakeHub::new(&[("models/owner/model@main", model())]);
     let mut last = BTreeMap::new();
-    let first = fake.hub().model_snapshot("owner/model", None, &mut |progress: Progress<'_>| {
+    let first = fake.hub().model_snapshot("owner/model", None, companions, &mut |progress: Progress<'_>| {
         last.insert(progress.file.to_owned(), (progress.received, progress.total));
     });
     let first = first.unwrap();
@@ -214,12 +225,31 @@ fn a_model_is_fetched_once_and_only_what_is_needed() {
 }
 
 #[test]
+fn the_files_of_modules_come_along() {
+    let with_modules = |modules: &str| {
+        let others = [("config.json", "{}"), ("2_Dense/model.safetensors", "d"), ("model.safetensors", "w")];
+        files(&[&others[..], &[("modules.json", modules)]].concat())
+    };
+    let dense = with_modules(r#"[{"path": "2_Dense"}]"#);
+    let fake = FakeHub::new(&[("models/owner/model@main", dense)]);
+    let folder = snapshot(&fake.hub()).unwrap().folder;
+    assert_eq!(names(&folder), ["2_Dense", "config.json", "model.safetensors", "modules.json"]);
+    assert_eq!(names(&folder.join("2_Dense")), ["model.safetensors"]);
+    let fake = FakeHub::new(&[("models/owner/model@main", with_modules("[]"))]);
+    let folder = snapshot(&fake.hub()).unwrap().folder;
+    assert_eq!(names(&folder), ["config.json", "model.safetensors", "modules.json"]);
+}
+
+#[test]
 fn the_cache_serves_offline_and_when_the_network_is_down() {
     let fake = FakeHub::new(&[("models/owner/model@main", model())]);
     let first = snapshot(&fake.hub()).unwrap();
     let requests = fake.count("");
     assert_eq!(snapshot(&fake.offline()).unwrap(), first);
-    assert_eq!(fake.offline().model_snapshot("owner/model", Some(SHA), &mut quiet).unwrap(), first);
+    assert_eq!(
+        fake.offline().model_snapshot("owner/model", Some(SHA), companions, &mut quiet).unwrap(),
+        first
+    );
     assert_eq!(fake.count(""), requests);
     assert_eq!(snapshot(&fake.down()).unwrap(), first);
     // Python keeps the layout: a reference, blobs and links.
@@ -266,7 +296,7 @@ fn refusals_differ() {
         ("models/owner/model@main", model()),
         ("models/owner/busy@main", Answer::Status(429)),
     ]);
-    let ask = |hub: &Hub, id: &str| hub.model_snapshot(id, None, &mut quiet).unwrap_err();
+    let ask = |hub: &Hub, id: &str| hub.model_snapshot(id, None, companions, &mut quiet).unwrap_err();
     let error = ask(&fake.hub(), "owner/nothing");
     assert_eq!(error.to_string(), format!("model `owner/nothing` was not found on {}", fake.endpoint));
     let error = ask(&fake.hub(), "owner/private");
@@ -283,7 +313,7 @@ fn refusals_differ() {
     let error = ask(&fake.down(), "owner/model");
     assert_eq!(error.to_string(), "failed to fetch model `owner/model` from http://127.0.0.1:9");
     assert!(error.hint().unwrap().contains("network"));
-    let error = fake.hub().model_snapshot("owner/model", Some("v9"), &mut quiet).unwrap_err();
+    let error = fake.hub().model_snapshot("owner/model", Some("v9"), companions, &mut quiet).unwrap_err();
     assert!(error.to_string().starts_with("model `owner/model`, revision `v9` was not found"), "{error}");
 }
 
@@ -369,9 +399,9 @@ fn pickles_and_odd_repositories_are_refused() {
         }
     }
     let fake = FakeHub::new(&[]);
-    let error = fake.hub().model_snapshot("../etc", None, &mut quiet).unwrap_err();
+    let error = fake.hub().model_snapshot("../etc", None, companions, &mut quiet).unwrap_err();
     assert_eq!(error.to_string(), "`../etc` is no Hub id such as `facebook/bart-large-mnli`");
-    assert!(fake.hub().model_snapshot("a/b", Some("../x"), &mut quiet).is_err());
+    assert!(fake.hub().model_snapshot("a/b", Some("../x"), companions, &mut quiet).is_err());
     assert_eq!(fake.count(""), 0);
 }
 

@@ -118,7 +118,7 @@ pub struct ModelFacts {
     pub revision: Option<String>,
     /// `model_type`, such as `bert`.
     pub architecture: String,
-    /// SHA-256 over the weight files and `config.json`.
+    /// SHA-256 over the checksums of its files: configuration, tokenizer, weights.
     pub sha256: String,
     /// Number of parameters.
     pub parameters: u64,

@@ -9,7 +9,7 @@ use crate::{
     blueprint::{
         Blueprint, Graph, Limits,
         head::{Dense, Head, NormName, Pick},
-        mobilebert::{Embeddings, Layer, MobileBert, Sight},
+        mobilebert::{AttentionInput, Embeddings, Layer, MobileBert},
     },
     error::ConfigError,
     json::Json,
@@ -189,12 +189,15 @@ impl Keys {
     fn layer(&self, index: usize) -> Layer {
         let path = format!("mobilebert.encoder.layer.{index}");
         let (hidden, narrow, epsilon) = (self.hidden_size, self.narrow_size(), self.layer_norm_eps);
-        let sight = match (self.use_bottleneck, self.use_bottleneck_attention) {
-            (true, true) => Sight::Narrow,
-            (true, false) if self.key_query_shared_bottleneck => {
-                Sight::Shared(self.normed(&format!("{path}.bottleneck.attention"), hidden, narrow, epsilon))
-            }
-            _ => Sight::Wide,
+        let attention_input = match (self.use_bottleneck, self.use_bottleneck_attention) {
+            (true, true) => AttentionInput::Narrow,
+            (true, false) if self.key_query_shared_bottleneck => AttentionInput::Shared(self.normed(
+                &format!("{path}.bottleneck.attention"),
+                hidden,
+                narrow,
+                epsilon,
+            )),
+            _ => AttentionInput::Wide,
         };
         let last = self.num_feedforward_networks - 1;
         let network = |index: usize| {
@@ -210,7 +213,7 @@ impl Keys {
         };
         Layer {
             narrow: bottleneck("bottleneck.input", hidden, narrow),
-            sight,
+            attention_input,
             query_key_value: ["query", "key", "value"].map(|name| format!("{path}.attention.self.{name}")),
             attention_output: self.normed(&format!("{path}.attention.output"), narrow, narrow, epsilon),
             feed_forward: (0..=last).map(network).collect(),

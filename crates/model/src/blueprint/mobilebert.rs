@@ -47,7 +47,7 @@ pub struct Layer {
     /// From the wide states to narrow ones.
     pub narrow: Option<Dense>,
     /// What the projections to queries, keys and values are given.
-    pub sight: Sight,
+    pub attention_input: AttentionInput,
     /// Projections to queries, keys and values.
     pub query_key_value: [String; 3],
     /// Projection of the context.
@@ -60,7 +60,7 @@ pub struct Layer {
 
 /// What queries, keys and values are made of.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Sight {
+pub enum AttentionInput {
     /// The narrow states.
     Narrow,
     /// Queries and keys of narrow states that this makes for them, values of the wide states.

@@ -35,20 +35,6 @@ pub enum ConvertError {
         /// The name.
         name: String,
     },
-    /// `modules.json` points outside of its folder.
-    #[error("`{}` names the module folder `{module}`, which is not a folder of this model", path.display())]
-    Module {
-        /// The `modules.json`.
-        path: PathBuf,
-        /// The folder it names.
-        module: String,
-    },
-    /// A module has weights, but only as a pickle.
-    #[error("`{}` is a pickle", path.display())]
-    Pickle {
-        /// The file.
-        path: PathBuf,
-    },
     /// A tensor of whole numbers, or of floats that cannot be converted.
     #[error("tensor `{name}` has element type {found}, which cannot be converted")]
     ElementType {
@@ -115,7 +101,7 @@ impl ConvertError {
     /// The way out, where there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::File(_) | Self::ElementType { .. } | Self::Module { .. } => return None,
+            Self::File(_) | Self::ElementType { .. } => return None,
             Self::Config(error) => return error.hint(),
             Self::Weights(error) => return error.hint(),
             Self::Quant(QuantError::Bits { .. }) => {
@@ -125,9 +111,6 @@ impl ConvertError {
             Self::Contradiction { bits: 32, .. } => "32 bits are float32; leave the element type out",
             Self::Contradiction { .. } => "use 32 bits for float32, or leave the element type out",
             Self::Name { .. } => "use letters, digits, `-`, `_` and `.`, not starting with a dot",
-            Self::Pickle { .. } => {
-                "a pickle can run code when it is opened; save the model again as safetensors"
-            }
             Self::NothingQuantized { .. } => {
                 "choose a group size that divides the hidden size, or 16 bits to leave the weights unquantized"
             }
@@ -154,9 +137,7 @@ impl ConvertError {
             | Self::NothingQuantized { .. }
             | Self::Exists { .. }
             | Self::Foreign { .. } => ErrorKind::Usage,
-            Self::Module { .. }
-            | Self::Pickle { .. }
-            | Self::ElementType { .. }
+            Self::ElementType { .. }
             | Self::Spoiled { .. }
             | Self::Damaged { .. }
             | Self::NotAnArtefact { .. } => ErrorKind::Model,

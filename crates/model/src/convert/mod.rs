@@ -12,10 +12,10 @@ mod metadata;
 mod place;
 mod plan;
 mod recipe;
-mod role;
 mod run;
 mod source;
 mod table;
+mod treatment;
 mod verify;
 mod write;
 
@@ -27,7 +27,6 @@ pub use place::artefact_name;
 pub use plan::{Action, Plan, PlannedTensor, plan};
 pub use recipe::{EMBEDDING_BITS, GROUP_SIZE, Recipe};
 pub use run::{Outcome, Progress, Request, Stage, convert};
-pub use source::is_companion;
 
 /// Largest shard of an artefact, in bytes: that of mlx-lm and of the Hub's own tools.
 pub const SHARD_BYTES: u64 = 5_000_000_000;

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use safetensors::Dtype;
-
 use super::{
     ConvertError, Output, Recipe, Shard, config,
     layout::{self, Layout},
-    role,
     source::Source,
+    treatment::treatment,
 };
 use crate::{
     architecture::Architecture,
@@ -176,7 +174,7 @@ fn planned(
 ) -> Result<PlannedTensor, ConvertError> {
     let source_dtype = float(view)?;
     let dtype = recipe.stored(source_dtype);
-    let (action, reason) = match role::treatment(&name, view.shape, architecture, recipe) {
+    let (action, reason) = match treatment(&name, view.shape, architecture, recipe) {
         Ok(affine) => (Action::Quantize { affine, dtype }, None),
         // Where nothing is quantized, the recipe says enough.
         Err(reason) => (Action::Store { dtype }, recipe.linear().map(|_| reason)),
@@ -186,12 +184,10 @@ fn planned(
 }
 
 fn float(view: &TensorView<'_>) -> Result<Float, ConvertError> {
-    match view.dtype {
-        Dtype::F32 => Ok(Float::Float32),
-        Dtype::F16 => Ok(Float::Float16),
-        Dtype::BF16 => Ok(Float::Bfloat16),
-        other => Err(ConvertError::ElementType { name: view.name.to_owned(), found: format!("{other:?}") }),
-    }
+    Float::of(view.dtype).ok_or_else(|| ConvertError::ElementType {
+        name: view.name.to_owned(),
+        found: format!("{:?}", view.dtype),
+    })
 }
 
 fn scan(tensor: &mut PlannedTensor, view: &TensorView<'_>) -> Result<(), ConvertError> {

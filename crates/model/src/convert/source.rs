@@ -5,39 +5,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatecheck_base::fs::{FileError, read_text, sha256_file};
-use serde::Deserialize;
+use gatecheck_base::fs::{FileError, sha256_file};
 use serde_json::Value;
 
 use super::ConvertError;
 use crate::{
     architecture::Architecture,
-    config::{ConfigError, ModelConfig},
-    weights::WeightStore,
+    config::ModelConfig,
+    files::companions,
+    json, pooling,
+    weights::{WeightStore, weight_files},
 };
-
-/// Files of a tokenizer or of sentence-transformers that are copied as they are. Only names from this
-/// list are: code (`*.py`) and pickles never are.
-const COPIED: &[&str] = &[
-    "added_tokens.json",
-    "config_sentence_transformers.json",
-    "merges.txt",
-    "modules.json",
-    "sentencepiece.bpe.model",
-    "special_tokens_map.json",
-    "spiece.model",
-    "spm.model",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-];
-
-/// Whether a file of this name belongs to a model beside its weights: configuration or tokenizer.
-pub fn is_companion(name: &str) -> bool {
-    name == "config.json" || COPIED.contains(&name)
-}
 
 /// A model folder as `save_pretrained` writes it.
 pub(super) struct Source {
@@ -53,9 +31,12 @@ pub(super) struct Source {
 impl Source {
     /// Opens headers and small files only.
     pub(super) fn open(folder: &Path) -> Result<Self, ConvertError> {
-        let architecture = ModelConfig::open(folder)?.architecture;
-        let config = parse(&folder.join("config.json"))?;
+        let ModelConfig { architecture, head, .. } = ModelConfig::open(folder)?;
+        let config = json::read(&folder.join("config.json"))?;
         let store = WeightStore::open(folder)?;
+        for place in head.iter().flat_map(pooling::weight_folders) {
+            weight_files(&folder.join(place))?;
+        }
         let copied = copied(folder)?;
         Ok(Self { folder: folder.to_owned(), store, architecture, config, copied })
     }
@@ -82,60 +63,14 @@ impl Source {
 }
 
 fn copied(folder: &Path) -> Result<Vec<(String, u64)>, ConvertError> {
-    let mut names: Vec<String> = COPIED.iter().map(|name| (*name).to_owned()).collect();
-    let entries = std::fs::read_dir(folder).map_err(|error| FileError::new("list", folder, error))?;
-    for entry in entries {
-        let entry = entry.map_err(|error| FileError::new("list", folder, error))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        // `sentence_bert_config.json`, and its siblings for other architectures.
-        if name.starts_with("sentence_") && name.ends_with("_config.json") {
-            names.push(name);
-        }
-    }
-    names.extend(module_files(folder)?);
-    names.sort();
-    let there = names.into_iter().filter(|name| folder.join(name).is_file());
+    let others = companions(folder).into_iter().filter(|name| name != "config.json");
+    let there = others.filter(|name| folder.join(name).is_file());
     there
         .map(|name| {
             let size = file_size(&folder.join(&name))?;
             Ok((name, size))
         })
         .collect()
-}
-
-#[derive(Deserialize)]
-struct Module {
-    path: String,
-}
-
-/// The files of the modules after the encoder: pooling, dense layers.
-fn module_files(folder: &Path) -> Result<Vec<String>, ConvertError> {
-    let path = folder.join("modules.json");
-    if !path.is_file() {
-        return Ok(Vec::new());
-    }
-    let modules: Vec<Module> = parse(&path)?;
-    let mut names = Vec::new();
-    for Module { path: module } in modules.into_iter().filter(|module| !module.path.is_empty()) {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-        if !module.chars().all(plain) {
-            return Err(ConvertError::Module { path, module });
-        }
-        let pickle = folder.join(&module).join("pytorch_model.bin");
-        if pickle.is_file() && !pickle.with_file_name("model.safetensors").is_file() {
-            return Err(ConvertError::Pickle { path: pickle });
-        }
-        names.extend(["config.json", "model.safetensors"].map(|name| format!("{module}/{name}")));
-    }
-    Ok(names)
-}
-
-fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConvertError> {
-    let malformed = |error: serde_json::Error| ConfigError::Malformed {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
-    Ok(serde_json::from_str(&read_text(path)?).map_err(malformed)?)
 }
 
 fn file_size(path: &Path) -> Result<u64, FileError> {

@@ -59,11 +59,11 @@ fn artefact_reads_as_a_checkpoint() {
                 (view.to_f32().unwrap(), 2e-4)
             }
             Matrix::Packed(packed) => {
-                assert_eq!(expected, Some(packed.bits));
-                let affine = crate::quant::Affine::new(packed.bits, packed.group_size).unwrap();
+                assert_eq!(expected, Some(packed.affine.bits()));
+                let affine = packed.affine;
                 let parts = [packed.words.bytes, packed.scales.bytes, packed.biases.bytes];
                 let values = dequantize(affine, parts[0], parts[1], parts[2], Float::Float16).unwrap();
-                (values, 0.65 / (2.0f32.powi(packed.bits as i32) - 1.0))
+                (values, 0.65 / (2.0f32.powi(packed.affine.bits() as i32) - 1.0))
             }
         };
         let worst = exact.iter().zip(&values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -160,7 +160,7 @@ fn skips_refuses_and_replaces() {
     request.force = true;
     assert!(!convert(&request, &mut quiet).unwrap().skipped);
     let quantization = Artefact::open(&fixture.output().join("tiny-mlx-q8")).unwrap().quantization;
-    assert_eq!(quantization.unwrap().group_size, 32);
+    assert_eq!(quantization.unwrap().default.group_size(), 32);
     assert_eq!(fixture.artefacts(), ["tiny-mlx-q8"], "nothing else is left");
 
     fixture.write("tokenizer.json", b"{ }");
@@ -331,7 +331,7 @@ fn opens_what_other_tools_made() {
     let folder = fixture.convert(4).folder;
     std::fs::remove_file(folder.join(METADATA_FILE)).unwrap();
     let artefact = Artefact::open(&folder).unwrap();
-    assert_eq!(artefact.quantization.as_ref().unwrap().bits, 4);
+    assert_eq!(artefact.quantization.as_ref().unwrap().default.bits(), 4);
     assert_eq!((artefact.computed_bytes(), artefact.recipe_sha256()), (None, None));
     std::fs::write(folder.join(METADATA_FILE), r#"{"quantization": {"bits": 8}}"#).unwrap();
     assert!(Artefact::open(&folder).unwrap().metadata.is_none());
@@ -367,12 +367,19 @@ fn sentence_transformers_come_along_and_code_does_not() {
     assert_eq!(files, expected);
     assert_eq!(Artefact::open(&outcome.folder).unwrap().size_bytes, outcome.plan.size_bytes());
 
-    fixture.write("2_Normalize/pytorch_model.bin", b"x");
+    let dense = modules.replace("2_Normalize", "2_Dense").replace("a.Normalize", "a.Dense");
+    fixture.write("modules.json", dense.as_bytes());
+    fixture.write("2_Dense/config.json", br#"{"in_features": 64, "out_features": 8}"#);
+    fixture.write("2_Dense/pytorch_model.bin", b"x");
     let error = plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap_err();
-    assert!(error.to_string().ends_with("2_Normalize/pytorch_model.bin` is a pickle"), "{error}");
+    assert!(error.to_string().contains("2_Dense`: neither `model.safetensors` nor"), "{error}");
+    assert!(error.hint().unwrap().contains("is a pickle"));
+    fixture.write("2_Dense/model.safetensors", b"weights");
+    let plan_of = |fixture: &Fixture| plan(&fixture.source(), &recipe(8), SHARD_BYTES);
+    assert!(plan_of(&fixture).is_ok());
     fixture.write("modules.json", modules.replace("2_Normalize", "2/Normalize").as_bytes());
-    let error = plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap_err();
-    assert!(matches!(error, ConvertError::Module { .. }), "{error}");
+    let error = plan_of(&fixture).unwrap_err();
+    assert!(error.to_string().contains("names the module folder `2/Normalize`"), "{error}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{
     loader::Loader,
     parts::{Parts, attention_scale},
 };
-use crate::blueprint::mobilebert::{self, Sight};
+use crate::blueprint::mobilebert::{self, AttentionInput};
 
 /// As [`mobilebert::MobileBert`], with its weights.
 pub struct MobileBert<P: Parts> {
@@ -105,15 +105,15 @@ impl<P: Parts> Layer<P> {
     ) -> Result<Self, P::Error> {
         let dense = |dense| Dense::load(loader, dense);
         let (narrow, modules) = (encoder.narrow_size, &names.query_key_value);
-        let projections = match &names.sight {
-            Sight::Shared(shared) => Projections::Shared {
+        let projections = match &names.attention_input {
+            AttentionInput::Shared(shared) => Projections::Shared {
                 narrow: dense(shared)?,
                 query_key: loader.stacked(&modules[..2], narrow, narrow)?,
                 value: loader.linear(&modules[2], narrow, encoder.hidden_size)?,
             },
-            sight => Projections::Packed {
+            input => Projections::Packed {
                 linear: loader.stacked(modules, narrow, narrow)?,
-                narrow: *sight == Sight::Narrow,
+                narrow: *input == AttentionInput::Narrow,
             },
         };
         let networks = names.feed_forward.iter().map(|[first, second]| Ok([dense(first)?, dense(second)?]));

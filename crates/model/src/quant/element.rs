@@ -2,6 +2,7 @@
 
 use half::{bf16, f16, slice::HalfFloatSliceExt};
 use rayon::prelude::*;
+use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 
 /// Elements that are converted at a time, in a buffer on the stack.
@@ -22,6 +23,16 @@ pub enum Float {
 }
 
 impl Float {
+    /// The type of tensors that are stored so; `None` for whole numbers and other floats.
+    pub fn of(dtype: Dtype) -> Option<Self> {
+        match dtype {
+            Dtype::F32 => Some(Self::Float32),
+            Dtype::F16 => Some(Self::Float16),
+            Dtype::BF16 => Some(Self::Bfloat16),
+            _ => None,
+        }
+    }
+
     /// Bytes of one element.
     pub fn bytes(self) -> usize {
         match self {
