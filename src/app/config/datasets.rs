@@ -28,7 +28,7 @@ pub struct DatasetEntry {
     pub revision: Option<String>,
     /// What is asked, in a word of [`Task::words`]; told by the metrics if absent.
     pub task: Option<String>,
-    /// Split by role; `validation` is measured unless `--split` names another.
+    /// Split by role; `--split` names the one that is measured, else it is validation, test or train, whichever is first there.
     #[serde(default)]
     pub splits: BTreeMap<String, String>,
     /// The metrics that are shown, the first being the one that is judged.

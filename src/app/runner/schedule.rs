@@ -8,13 +8,20 @@ pub(super) const FEWEST_BLOCKS: usize = 20;
 /// Most blocks per pass: beyond, changing arms costs more than the finer interleaving brings.
 const MOST_BLOCKS: usize = 40;
 
+/// From this many blocks on, batches are put together rather than made into more blocks: a change of arms takes a
+/// pause, which is as long as some batches of a small model.
+const MANY_BLOCKS: usize = 10;
+
+/// How many batches are put together then.
+const FEWEST_BATCHES: usize = 4;
+
 /// Blocks of the latency phase.
 const LATENCY_BLOCKS: usize = 20;
 
 /// The batches of one pass in blocks. Each block gets batches from the whole range of lengths, so
 /// that a drift of the machine does not look like an effect of length.
 pub(super) fn throughput(batches: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
-    let blocks = batches.clamp(1, MOST_BLOCKS);
+    let blocks = batches.div_ceil(FEWEST_BATCHES).clamp(MANY_BLOCKS, MOST_BLOCKS).min(batches).max(1);
     let mut order: Vec<usize> = (0..batches).collect();
     shuffle(&mut order, rng);
     (0..blocks).map(|block| order.iter().skip(block).step_by(blocks).copied().collect()).collect()
@@ -59,8 +66,13 @@ mod tests {
             let mut all: Vec<_> = blocks.concat();
             all.sort_unstable();
             assert_eq!(all, (0..batches).collect::<Vec<_>>());
-            assert!(blocks.len() <= MOST_BLOCKS);
         }
+    }
+
+    #[test]
+    fn blocks_grow_before_they_become_many() {
+        let blocks = |batches| throughput(batches, &mut Rng::seeded(1)).len();
+        assert_eq!([0, 1, 7, 13, 39, 100, 307].map(blocks), [1, 1, 7, 10, 10, 25, 40]);
     }
 
     #[test]

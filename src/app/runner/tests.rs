@@ -116,7 +116,7 @@ fn every_example_is_measured_in_both_arms() {
         assert_eq!(arm.failure, None);
         assert!(arm.measured.iter().all(|measured| *measured));
         assert_eq!(arm.latency.len(), 30);
-        // 13 batches a pass; a second pass brings the blocks to 26.
+        // 13 batches in 10 blocks; a second pass brings the blocks to 20.
         assert_eq!(arm.throughput.len(), 26);
         let examples: u32 = arm.throughput.iter().map(|call| call.examples).sum();
         assert_eq!(examples, 100);
