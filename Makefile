@@ -3,7 +3,10 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test build mlx fmt lint check bench clean
+# Where tools that are no part of a build are kept.
+TOOLS ?= $(if $(GATECHECK_CACHE),$(GATECHECK_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/gatecheck)/tools
+
+.PHONY: demo test build mlx fmt lint check bench fuzz deny sbom clean
 
 demo: mlx
 	$(CARGO) run --release --locked -- demo
@@ -29,6 +32,23 @@ check: mlx
 
 bench: mlx
 	$(CARGO) bench --locked
+
+# Every fuzz target, for so many seconds each. Needs a nightly Rust.
+FUZZ_SECONDS ?= 600
+fuzz: $(TOOLS)/bin/cargo-fuzz
+	PATH="$(TOOLS)/bin:$$PATH" fuzz/run.sh $(FUZZ_SECONDS)
+
+# Licences, sources and banned crates of the dependencies, by deny.toml.
+deny: $(TOOLS)/bin/cargo-deny
+	$(TOOLS)/bin/cargo-deny --locked --all-features check licenses bans sources
+
+# What is in the binary, as CycloneDX.
+sbom: $(TOOLS)/bin/cargo-cyclonedx
+	$(TOOLS)/bin/cargo-cyclonedx cyclonedx --format json --override-filename gatecheck.cdx
+	mkdir -p target && mv gatecheck.cdx.json target/
+
+$(TOOLS)/bin/%:
+	$(CARGO) install --quiet --locked --root $(TOOLS) $*
 
 clean:
 	$(CARGO) clean

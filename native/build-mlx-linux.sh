@@ -21,6 +21,7 @@ native=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 checkout=$(dirname -- "$native")
 readonly native checkout
 readonly override=$checkout/target/mlx-linux.toml
+readonly march=${GATECHECK_MARCH:-native}
 
 stage=
 child=
@@ -37,6 +38,7 @@ target/mlx-linux.toml, which .cargo/config.toml includes.
   --bindings     write native/bindings.rs anew, after a change of version, and stop
   --help         print this text
 
+GATECHECK_MARCH              the CPU that is built for, as GCC names it (default: native, the one at hand)
 GATECHECK_CACHE              the cache (default: ${XDG_CACHE_HOME:-~/.cache}/gatecheck)
 CMAKE                        the cmake to use (default: cmake)
 CMAKE_BUILD_PARALLEL_LEVEL   the number of compilers at once
@@ -210,7 +212,7 @@ locate_prefix() {
       "$native/bindings.rs" "$native/build-time.cmake" "$native"/compat/*
     declare -f set_flags fetch_sources build_mlx build_mlx_c build_compat
     g++ --version
-    g++ -march=native -Q --help=target
+    g++ "-march=$march" -Q --help=target
     dpkg-query -W -f='${Version}\n' libopenblas-dev 2>/dev/null || true
   } | sha256sum)
   prefix=$cache/$mlx_version-${key:0:16}
@@ -350,7 +352,7 @@ set_flags() {
   # The two -fno- flags let GCC vectorise loops over mathematical functions: NaN, infinities and
   # rounding stay as they are, only `errno` and FPU traps are given up. The inline limit lets it
   # see into these loops' bodies (7 % less CPU time on a BERT forward pass).
-  cxx_flags="-march=native -fno-math-errno -fno-trapping-math -finline-limit=500"
+  cxx_flags="-march=$march -fno-math-errno -fno-trapping-math -finline-limit=500"
   cxx_flags+=" \"-ffile-prefix-map=$stage=.\""
   cmake_flags=(
     -G "Unix Makefiles"
@@ -405,7 +407,7 @@ build_mlx_c() {
 
 # Adds our own object to libmlxc.a.
 build_compat() {
-  run g++ -std=c++20 -O2 -fPIC -march=native -DMLX_STATIC "-ffile-prefix-map=$stage=." \
+  run g++ -std=c++20 -O2 -fPIC "-march=$march" -DMLX_STATIC "-ffile-prefix-map=$stage=." \
     -isystem "$mlx_c_source" -isystem "$stage/install/include" -include "$stage/compat/std_format.h" \
     -Wall -c "$stage/compat/compat.cpp" -o "$stage/compat.o"
   run ar rs "$stage/install/lib/libmlxc.a" "$stage/compat.o"
