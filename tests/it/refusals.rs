@@ -303,21 +303,47 @@ fn a_damaged_artefact_is_not_taken() {
     let weights = place.path("models/mlx_converted/model-mlx-q8/model.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
     std::fs::write(&weights, &bytes[..1000]).unwrap();
+    let length = bytes.len();
     place.fails(
         RUN,
-        "error: `models/mlx_converted/model-mlx-q8` is there already, and it is damaged\n\nhint: replace it with \
-         `gatecheck convert --no-skip`, or choose another `--output-dir`",
+        &format!(
+            "error: `models/mlx_converted/model-mlx-q8` is there already, and it is damaged: `model.safetensors` has \
+             1000 bytes instead of {length}\n\nhint: replace it with `gatecheck convert --no-skip`, or choose \
+             another `--output-dir`"
+        ),
     );
     place.fails(
         &format!("{RUN} --no-convert"),
         &format!(
             "error: artefact `models/mlx_converted/model-mlx-q8` is damaged: `model.safetensors` has 1000 bytes \
-             instead of {}\n\nhint: convert again with `gatecheck convert --no-skip`",
-            bytes.len()
+             instead of {length}\n\nhint: convert again with `gatecheck convert --no-skip`",
         ),
     );
     assert_eq!(place.gatecheck("convert --model model --no-skip").code, 0);
     assert_eq!(std::fs::read(&weights).unwrap(), bytes);
+}
+
+#[test]
+fn an_artefact_of_other_bytes_is_not_measured() {
+    let place = with(|_| {});
+    place.gatecheck("convert --model model");
+    let weights = place.path("models/mlx_converted/model-mlx-q8/model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    // As long as it was: all that is behind the header, inverted.
+    let start = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let inverted = whole.iter().enumerate().map(|(at, byte)| if at < start { *byte } else { !byte });
+    std::fs::write(&weights, inverted.collect::<Vec<_>>()).unwrap();
+    let spoiled = "error: `models/mlx_converted/model-mlx-q8` is there already, and it is damaged: \
+                   `model.safetensors` has another checksum than recorded\n\nhint: replace it with `gatecheck convert \
+                   --no-skip`, or choose another `--output-dir`";
+    place.fails(RUN, spoiled);
+    let output = place.gatecheck("convert --model model");
+    assert_eq!((output.code, output.stdout.as_str()), (3, ""), "{}", output.stderr);
+    place.fails(
+        &format!("{RUN} --no-convert"),
+        "error: artefact `models/mlx_converted/model-mlx-q8` is damaged: `model.safetensors` has another checksum than \
+         recorded\n\nhint: convert again with `gatecheck convert --no-skip`",
+    );
 }
 
 #[test]

@@ -62,20 +62,16 @@ pub enum ConvertError {
         what: &'static str,
     },
     /// A damaged artefact is in the way.
-    #[error("`{}` is there already, and it is damaged", folder.display())]
+    #[error("`{}` is there already, and it is damaged: {reason}", folder.display())]
     Spoiled {
         /// Where the artefact should go.
         folder: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// Something is in the way that is not an artefact, so it is never replaced.
     #[error("`{}` is there already and is not a converted model", folder.display())]
     Foreign {
-        /// Where the artefact should go.
-        folder: PathBuf,
-    },
-    /// Another process is at it.
-    #[error("`{}` is being converted by another process", folder.display())]
-    Busy {
         /// Where the artefact should go.
         folder: PathBuf,
     },
@@ -118,7 +114,6 @@ impl ConvertError {
                 "replace it with `gatecheck convert --no-skip`, or choose another `--output-dir`"
             }
             Self::Foreign { .. } => "move it away, or choose another output folder",
-            Self::Busy { .. } => "wait for it to end",
             Self::Damaged { .. } => "convert again with `gatecheck convert --no-skip`",
             Self::NotAnArtefact { .. } => "convert the model first with `gatecheck convert`",
         };
@@ -141,7 +136,6 @@ impl ConvertError {
             | Self::Spoiled { .. }
             | Self::Damaged { .. }
             | Self::NotAnArtefact { .. } => ErrorKind::Model,
-            Self::Busy { .. } => ErrorKind::Disk,
         }
     }
 }

@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::ConvertError;
 use crate::{
-    architecture::Architecture,
     config::ModelConfig,
     files::companions,
     json, pooling,
@@ -21,7 +20,8 @@ use crate::{
 pub(super) struct Source {
     pub(super) folder: PathBuf,
     pub(super) store: WeightStore,
-    pub(super) architecture: &'static Architecture,
+    /// What `config.json` and its neighbours say.
+    pub(super) model: ModelConfig,
     /// `config.json`.
     pub(super) config: Value,
     /// Files to copy, relative to the folder, with `/`, and their sizes.
@@ -31,14 +31,14 @@ pub(super) struct Source {
 impl Source {
     /// Opens headers and small files only.
     pub(super) fn open(folder: &Path) -> Result<Self, ConvertError> {
-        let ModelConfig { architecture, head, .. } = ModelConfig::open(folder)?;
+        let model = ModelConfig::open(folder)?;
         let config = json::read(&folder.join("config.json"))?;
         let store = WeightStore::open(folder)?;
-        for place in head.iter().flat_map(pooling::weight_folders) {
+        for place in model.head.iter().flat_map(pooling::weight_folders) {
             weight_files(&folder.join(place))?;
         }
         let copied = copied(folder)?;
-        Ok(Self { folder: folder.to_owned(), store, architecture, config, copied })
+        Ok(Self { folder: folder.to_owned(), store, model, config, copied })
     }
 
     /// SHA-256 of everything that the artefact depends on, by name.

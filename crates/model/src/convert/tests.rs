@@ -1,4 +1,4 @@
-use std::{fs::File, path::Path};
+use std::path::Path;
 
 use safetensors::Dtype;
 use serde_json::Value;
@@ -83,6 +83,7 @@ fn config_lists_what_differs() {
         "bits": 4,
         "mode": "affine",
         "bert.embeddings.position_embeddings": false,
+        "bert.embeddings.token_type_embeddings": false,
         "bert.embeddings.word_embeddings": { "group_size": 64, "bits": 8 },
         "bert.pooler.dense": false,
         "classifier": false,
@@ -200,22 +201,69 @@ fn recovers_from_killed_conversions() {
 }
 
 #[test]
-fn only_one_process_at_a_time() {
+fn a_second_conversion_waits_for_the_first() {
     let fixture = Fixture::new(Float::Float16);
-    let theirs = fixture.output().join(".tiny-mlx-q8.4000000.tmp");
-    std::fs::create_dir_all(&theirs).unwrap();
-    let lock = File::open(&theirs).unwrap();
-    lock.lock().unwrap();
-    let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
-    assert!(matches!(error, ConvertError::Busy { .. }), "{error}");
-    drop(lock);
+    let target = fixture.output().join("tiny-mlx-q8");
+    std::fs::create_dir_all(fixture.output()).unwrap();
+    let mut theirs = Some(lock::Lock::take(&target, || ()).unwrap());
+    assert_eq!(fixture.artefacts(), [".tiny-mlx-q8.lock"]);
+    // What the other has begun is not swept away under its hands.
+    let half = fixture.output().join(".tiny-mlx-q8.4000000.tmp");
+    std::fs::create_dir(&half).unwrap();
+    let mut waited = 0;
+    let mut watch = |progress: Progress| {
+        if progress.stage == Stage::Wait {
+            waited += 1;
+            assert!(half.is_dir());
+            if waited == 3 {
+                theirs = None;
+            }
+        }
+    };
+    assert!(!convert(&fixture.request(recipe(8)), &mut watch).unwrap().skipped);
+    assert_eq!(waited, 3);
+    assert_eq!(fixture.artefacts(), ["tiny-mlx-q8"]);
+}
+
+#[test]
+fn what_a_killed_process_left_locks_nothing() {
+    let fixture = Fixture::new(Float::Float16);
+    std::fs::create_dir_all(fixture.output()).unwrap();
+    let path = fixture.output().join(".tiny-mlx-q8.lock");
+    std::fs::write(&path, "").unwrap();
     assert!(!fixture.convert(8).skipped);
+    assert_eq!(fixture.artefacts(), ["tiny-mlx-q8"]);
+    // A link that somebody laid there is not followed.
+    std::os::unix::fs::symlink(fixture.source().join("config.json"), &path).unwrap();
+    let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
+    assert!(error.to_string().ends_with(".tiny-mlx-q8.lock`"), "{error}");
+}
+
+#[test]
+fn two_recipes_at_once_are_as_one_after_the_other() {
+    for _ in 0..5 {
+        let fixture = Fixture::new(Float::Float16);
+        let request = |group_size| fixture.request(Recipe::new(8, Some(group_size), None, None).unwrap());
+        let (one, other) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| convert(&request(64), &mut quiet));
+            (convert(&request(32), &mut quiet), other.join().unwrap())
+        });
+        let (Ok(done), Err(refused)) = (if one.is_ok() { (one, other) } else { (other, one) }) else {
+            panic!("both were converted, or none")
+        };
+        assert!(matches!(refused, ConvertError::Exists { .. }), "{refused}");
+        let artefact = Artefact::open(&done.folder).unwrap();
+        artefact.check_sums().unwrap();
+        assert_eq!(artefact.recipe_sha256(), Some(done.recipe_sha256.as_str()));
+        assert_eq!(fixture.artefacts(), ["tiny-mlx-q8"]);
+    }
 }
 
 #[test]
 fn failures_leave_nothing_behind() {
     let mut fixture = Fixture::new(Float::Float32);
-    fixture.tensors[2].bytes[400..404].copy_from_slice(&f32::NAN.to_le_bytes());
+    let query = fixture.tensor("bert.encoder.layer.0.attention.self.query.weight");
+    query.bytes[400..404].copy_from_slice(&f32::NAN.to_le_bytes());
     fixture.save();
     let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
     let expected = "tensor `bert.encoder.layer.0.attention.self.query.weight` holds NaN at element 100";
@@ -242,14 +290,9 @@ fn failures_leave_nothing_behind() {
 
 #[test]
 fn what_does_not_divide_stays_and_nothing_at_all_is_an_error() {
-    let mut fixture = Fixture::new(Float::Float16);
-    fixture.tensors.push(tensor("bert.encoder.layer.0.odd.weight", &[8, 96], Float::Float16));
-    fixture.save();
+    let fixture = Fixture::with_inner(Float::Float16, 96);
     let table = plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap().to_string();
     assert!(table.contains("last dimension 96 not divisible by group size 64"), "{table}");
-
-    fixture.tensors.retain(|tensor| tensor.shape.last() != Some(&128));
-    fixture.save();
     let wide = Recipe::new(4, Some(128), None, None).unwrap();
     let error = convert(&fixture.request(wide), &mut quiet).unwrap_err();
     assert!(error.to_string().ends_with("can be quantized to 4 bits in groups of 128"), "{error}");
@@ -288,6 +331,39 @@ fn whole_numbers_are_refused() {
 }
 
 #[test]
+fn a_model_that_is_not_whole_is_refused() {
+    let refused = |change: &dyn Fn(&mut Fixture), words: &str| {
+        let mut fixture = Fixture::new(Float::Float16);
+        change(&mut fixture);
+        fixture.save();
+        for error in [
+            convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err(),
+            plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap_err(),
+        ] {
+            assert_eq!(error.to_string(), words);
+            assert_eq!(error.kind(), gatecheck_base::kind::ErrorKind::Model);
+        }
+        assert!(fixture.artefacts().is_empty());
+    };
+    let key = "bert.encoder.layer.0.attention.self.key.weight";
+    let absent = format!("the weights lack `{key}`");
+    refused(&|fixture| fixture.tensor(key).name.push_str("ing"), &absent);
+    refused(&|fixture| fixture.tensors.retain(|tensor| tensor.name != key), &absent);
+    refused(
+        &|fixture| *fixture.tensor(key) = tensor(key, &[32, 64], Float::Float16),
+        &format!("tensor `{key}` has shape [32, 64], the configuration asks for [64, 64]"),
+    );
+    refused(
+        &|fixture| fixture.tensors.push(tensor("bert.encoder.layer.1.odd.weight", &[8, 64], Float::Float16)),
+        "the weights hold tensors that the model does not use: `bert.encoder.layer.1.odd.weight`",
+    );
+    refused(
+        &|fixture| fixture.tensors.retain(|tensor| !tensor.name.starts_with("classifier")),
+        "the weights lack `classifier.weight`",
+    );
+}
+
+#[test]
 fn verification_catches_a_flipped_byte() {
     let fixture = Fixture::new(Float::Float16);
     let source = Source::open(&fixture.source()).unwrap();
@@ -318,11 +394,32 @@ fn damage_is_found_on_opening_or_by_checksums() {
     let artefact = Artefact::open(&folder).unwrap();
     let error = artefact.check_sums().unwrap_err();
     assert!(error.to_string().ends_with("`model.safetensors` has another checksum than recorded"), "{error}");
+    let damage = |expected: &str| {
+        let error = Artefact::open(&folder).unwrap().check_sums().unwrap_err();
+        assert!(error.to_string().ends_with(expected), "{error}");
+        let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
+        assert!(matches!(error, ConvertError::Spoiled { .. }), "{error}");
+        assert!(error.to_string().ends_with(expected), "{error}");
+    };
+    damage("`model.safetensors` has another checksum than recorded");
+    flip(&path, 5_000);
+    // A file that a loader would read, and the paper itself.
+    std::fs::write(folder.join("added_tokens.json"), "{}").unwrap();
+    damage("`added_tokens.json` is no part of it");
+    std::fs::remove_file(folder.join("added_tokens.json")).unwrap();
+    assert!(fixture.convert(8).skipped, "it is whole again");
+    let paper = std::fs::read_to_string(folder.join(METADATA_FILE)).unwrap();
+    std::fs::write(
+        folder.join(METADATA_FILE),
+        paper.replace("\"embedding_bits\": 8", "\"embedding_bits\": 4"),
+    )
+    .unwrap();
+    damage("recipe and inputs in `conversion_metadata.json` have another checksum");
     std::fs::remove_file(folder.join("tokenizer.json")).unwrap();
     let error = Artefact::open(&folder).unwrap_err();
     assert!(error.to_string().ends_with("`tokenizer.json` is missing"), "{error}");
     let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
-    assert!(error.to_string().ends_with("and it is damaged"), "{error}");
+    assert!(error.to_string().ends_with("and it is damaged: `tokenizer.json` is missing"), "{error}");
 }
 
 #[test]
@@ -375,6 +472,10 @@ fn sentence_transformers_come_along_and_code_does_not() {
     assert!(error.to_string().contains("2_Dense`: neither `model.safetensors` nor"), "{error}");
     assert!(error.hint().unwrap().contains("is a pickle"));
     fixture.write("2_Dense/model.safetensors", b"weights");
+    let error = plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap_err();
+    assert!(error.to_string().contains("2_Dense/model.safetensors` is not a valid safetensors"), "{error}");
+    let linear = [("linear.weight", vec![8, 64]), ("linear.bias", vec![8])];
+    fixture.save_module("2_Dense", &linear.map(|(name, shape)| tensor(name, &shape, Float::Float32)));
     let plan_of = |fixture: &Fixture| plan(&fixture.source(), &recipe(8), SHARD_BYTES);
     assert!(plan_of(&fixture).is_ok());
     fixture.write("modules.json", modules.replace("2_Normalize", "2/Normalize").as_bytes());
