@@ -75,6 +75,12 @@ pub enum ConvertError {
         /// Where the artefact should go.
         folder: PathBuf,
     },
+    /// A file of the model is not what it was when its checksum was taken.
+    #[error("`{}` changed while it was converted", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// What was written, or is read, is not what it should be.
     #[error("artefact `{}` is damaged: {reason}", folder.display())]
     Damaged {
@@ -114,6 +120,7 @@ impl ConvertError {
                 "replace it with `gatecheck convert --no-skip`, or choose another `--output-dir`"
             }
             Self::Foreign { .. } => "move it away, or choose another output folder",
+            Self::Changed { .. } => "convert again when nothing writes into the model's folder any more",
             Self::Damaged { .. } => "convert again with `gatecheck convert --no-skip`",
             Self::NotAnArtefact { .. } => "convert the model first with `gatecheck convert`",
         };
@@ -133,6 +140,7 @@ impl ConvertError {
             | Self::Exists { .. }
             | Self::Foreign { .. } => ErrorKind::Usage,
             Self::ElementType { .. }
+            | Self::Changed { .. }
             | Self::Spoiled { .. }
             | Self::Damaged { .. }
             | Self::NotAnArtefact { .. } => ErrorKind::Model,

@@ -117,7 +117,7 @@ pub fn convert(request: &Request, on_progress: &mut dyn FnMut(Progress)) -> Resu
     let total = plan.source_bytes();
     let plan = plan.scan(&source, counter(Stage::Scan, total, on_progress))?;
     let scratch = Scratch::claim(&folder)?;
-    write(&plan, &source, scratch.path(), counter(Stage::Write, total, on_progress))?;
+    write(&plan, &source, &inputs, scratch.path(), counter(Stage::Write, total, on_progress))?;
     verify(&plan, &source, scratch.path(), counter(Stage::Verify, total, on_progress))?;
     record(request, &plan, inputs, &recipe_sha256, scratch.path())?;
     scratch.publish()?;

@@ -4,7 +4,6 @@ use safetensors::Dtype;
 use serde_json::Value;
 
 use super::{
-    source::Source,
     testing::{Fixture, Tensor, quiet, tensor},
     *,
 };
@@ -15,14 +14,10 @@ use crate::{
     weights::WeightStore,
 };
 
+mod fault_tests;
+
 fn recipe(bits: u32) -> Recipe {
     Recipe::try_from(bits).unwrap()
-}
-
-fn flip(path: &Path, at: usize) {
-    let mut bytes = std::fs::read(path).unwrap();
-    bytes[at] ^= 1;
-    std::fs::write(path, bytes).unwrap();
 }
 
 #[test]
@@ -181,114 +176,6 @@ fn never_replaces_what_is_no_artefact() {
 }
 
 #[test]
-fn recovers_from_killed_conversions() {
-    let fixture = Fixture::new(Float::Float16);
-    let done = fixture.convert(8).folder;
-    let half = fixture.output().join(".tiny-mlx-q8.4000000.tmp");
-    std::fs::create_dir(&half).unwrap();
-    std::fs::copy(done.join("config.json"), half.join("config.json")).unwrap();
-    assert!(Artefact::open(&half).unwrap_err().to_string().contains("was stopped"));
-    // Killed between the two renames: the old artefact has lost its name, the new one was complete.
-    let old = fixture.output().join(".tiny-mlx-q8.4000000.old");
-    std::fs::rename(&done, &old).unwrap();
-    assert!(fixture.convert(8).skipped, "it has its name again");
-    assert_eq!(fixture.artefacts(), ["tiny-mlx-q8"]);
-    // A neighbour of another artefact is not touched.
-    let other = fixture.output().join(".tiny-mlx-q8-v2.1.tmp");
-    std::fs::create_dir(&other).unwrap();
-    convert(&Request { force: true, ..fixture.request(recipe(8)) }, &mut quiet).unwrap();
-    assert!(other.is_dir());
-}
-
-#[test]
-fn a_second_conversion_waits_for_the_first() {
-    let fixture = Fixture::new(Float::Float16);
-    let target = fixture.output().join("tiny-mlx-q8");
-    std::fs::create_dir_all(fixture.output()).unwrap();
-    let mut theirs = Some(lock::Lock::take(&target, || ()).unwrap());
-    assert_eq!(fixture.artefacts(), [".tiny-mlx-q8.lock"]);
-    // What the other has begun is not swept away under its hands.
-    let half = fixture.output().join(".tiny-mlx-q8.4000000.tmp");
-    std::fs::create_dir(&half).unwrap();
-    let mut waited = 0;
-    let mut watch = |progress: Progress| {
-        if progress.stage == Stage::Wait {
-            waited += 1;
-            assert!(half.is_dir());
-            if waited == 3 {
-                theirs = None;
-            }
-        }
-    };
-    assert!(!convert(&fixture.request(recipe(8)), &mut watch).unwrap().skipped);
-    assert_eq!(waited, 3);
-    assert_eq!(fixture.artefacts(), ["tiny-mlx-q8"]);
-}
-
-#[test]
-fn what_a_killed_process_left_locks_nothing() {
-    let fixture = Fixture::new(Float::Float16);
-    std::fs::create_dir_all(fixture.output()).unwrap();
-    let path = fixture.output().join(".tiny-mlx-q8.lock");
-    std::fs::write(&path, "").unwrap();
-    assert!(!fixture.convert(8).skipped);
-    assert_eq!(fixture.artefacts(), ["tiny-mlx-q8"]);
-    // A link that somebody laid there is not followed.
-    std::os::unix::fs::symlink(fixture.source().join("config.json"), &path).unwrap();
-    let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
-    assert!(error.to_string().ends_with(".tiny-mlx-q8.lock`"), "{error}");
-}
-
-#[test]
-fn two_recipes_at_once_are_as_one_after_the_other() {
-    for _ in 0..5 {
-        let fixture = Fixture::new(Float::Float16);
-        let request = |group_size| fixture.request(Recipe::new(8, Some(group_size), None, None).unwrap());
-        let (one, other) = std::thread::scope(|scope| {
-            let other = scope.spawn(|| convert(&request(64), &mut quiet));
-            (convert(&request(32), &mut quiet), other.join().unwrap())
-        });
-        let (Ok(done), Err(refused)) = (if one.is_ok() { (one, other) } else { (other, one) }) else {
-            panic!("both were converted, or none")
-        };
-        assert!(matches!(refused, ConvertError::Exists { .. }), "{refused}");
-        let artefact = Artefact::open(&done.folder).unwrap();
-        artefact.check_sums().unwrap();
-        assert_eq!(artefact.recipe_sha256(), Some(done.recipe_sha256.as_str()));
-        assert_eq!(fixture.artefacts(), ["tiny-mlx-q8"]);
-    }
-}
-
-#[test]
-fn failures_leave_nothing_behind() {
-    let mut fixture = Fixture::new(Float::Float32);
-    let query = fixture.tensor("bert.encoder.layer.0.attention.self.query.weight");
-    query.bytes[400..404].copy_from_slice(&f32::NAN.to_le_bytes());
-    fixture.save();
-    let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
-    let expected = "tensor `bert.encoder.layer.0.attention.self.query.weight` holds NaN at element 100";
-    assert_eq!(error.to_string(), expected);
-    assert!(fixture.artefacts().is_empty());
-
-    let fixture = Fixture::new(Float::Float32);
-    std::fs::write(fixture.output(), "a file").unwrap();
-    let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
-    assert!(error.to_string().contains(&fixture.output().display().to_string()), "{error}");
-
-    // Fails in the middle of writing: a file to copy disappears when the weights are written.
-    let fixture = Fixture::new(Float::Float32);
-    let path = fixture.source().join("tokenizer.json");
-    let mut vanish = |progress: Progress| {
-        if progress.stage == Stage::Write {
-            let _ = std::fs::remove_file(&path);
-        }
-    };
-    let error = convert(&fixture.request(recipe(8)), &mut vanish).unwrap_err();
-    assert!(error.to_string().ends_with("source/tokenizer.json`"), "{error}");
-    assert!(fixture.artefacts().is_empty());
-}
-
-#[test]
 fn what_does_not_divide_stays_and_nothing_at_all_is_an_error() {
     let fixture = Fixture::with_inner(Float::Float16, 96);
     let table = plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap().to_string();
@@ -328,98 +215,6 @@ fn whole_numbers_are_refused() {
     let expected =
         "tensor `bert.embeddings.word_embeddings.weight` has element type U32, which cannot be converted";
     assert_eq!(error.to_string(), expected);
-}
-
-#[test]
-fn a_model_that_is_not_whole_is_refused() {
-    let refused = |change: &dyn Fn(&mut Fixture), words: &str| {
-        let mut fixture = Fixture::new(Float::Float16);
-        change(&mut fixture);
-        fixture.save();
-        for error in [
-            convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err(),
-            plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap_err(),
-        ] {
-            assert_eq!(error.to_string(), words);
-            assert_eq!(error.kind(), gatecheck_base::kind::ErrorKind::Model);
-        }
-        assert!(fixture.artefacts().is_empty());
-    };
-    let key = "bert.encoder.layer.0.attention.self.key.weight";
-    let absent = format!("the weights lack `{key}`");
-    refused(&|fixture| fixture.tensor(key).name.push_str("ing"), &absent);
-    refused(&|fixture| fixture.tensors.retain(|tensor| tensor.name != key), &absent);
-    refused(
-        &|fixture| *fixture.tensor(key) = tensor(key, &[32, 64], Float::Float16),
-        &format!("tensor `{key}` has shape [32, 64], the configuration asks for [64, 64]"),
-    );
-    refused(
-        &|fixture| fixture.tensors.push(tensor("bert.encoder.layer.1.odd.weight", &[8, 64], Float::Float16)),
-        "the weights hold tensors that the model does not use: `bert.encoder.layer.1.odd.weight`",
-    );
-    refused(
-        &|fixture| fixture.tensors.retain(|tensor| !tensor.name.starts_with("classifier")),
-        "the weights lack `classifier.weight`",
-    );
-}
-
-#[test]
-fn verification_catches_a_flipped_byte() {
-    let fixture = Fixture::new(Float::Float16);
-    let source = Source::open(&fixture.source()).unwrap();
-    let plan = Plan::from_headers(&source, &recipe(4), SHARD_BYTES).unwrap();
-    let folder = fixture.folder.path().join("written");
-    std::fs::create_dir(&folder).unwrap();
-    write::write(&plan, &source, &folder, |_| ()).unwrap();
-    verify::verify(&plan, &source, &folder, |_| ()).unwrap();
-    let path = folder.join("model.safetensors");
-    for one in &plan.shards()[0].outputs {
-        let last = (one.offset + one.output.bytes() - 1) as usize;
-        flip(&path, last);
-        let error = verify::verify(&plan, &source, &folder, |_| ()).unwrap_err();
-        assert!(error.to_string().contains(&one.output.name), "{error}");
-        flip(&path, last);
-    }
-    std::fs::write(folder.join("extra.json"), vec![0; 2000]).unwrap();
-    let error = verify::verify(&plan, &source, &folder, |_| ()).unwrap_err();
-    assert!(error.to_string().contains("instead of the computed"), "{error}");
-}
-
-#[test]
-fn damage_is_found_on_opening_or_by_checksums() {
-    let fixture = Fixture::new(Float::Float16);
-    let folder = fixture.convert(8).folder;
-    let path = folder.join("model.safetensors");
-    flip(&path, 5_000);
-    let artefact = Artefact::open(&folder).unwrap();
-    let error = artefact.check_sums().unwrap_err();
-    assert!(error.to_string().ends_with("`model.safetensors` has another checksum than recorded"), "{error}");
-    let damage = |expected: &str| {
-        let error = Artefact::open(&folder).unwrap().check_sums().unwrap_err();
-        assert!(error.to_string().ends_with(expected), "{error}");
-        let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
-        assert!(matches!(error, ConvertError::Spoiled { .. }), "{error}");
-        assert!(error.to_string().ends_with(expected), "{error}");
-    };
-    damage("`model.safetensors` has another checksum than recorded");
-    flip(&path, 5_000);
-    // A file that a loader would read, and the paper itself.
-    std::fs::write(folder.join("added_tokens.json"), "{}").unwrap();
-    damage("`added_tokens.json` is no part of it");
-    std::fs::remove_file(folder.join("added_tokens.json")).unwrap();
-    assert!(fixture.convert(8).skipped, "it is whole again");
-    let paper = std::fs::read_to_string(folder.join(METADATA_FILE)).unwrap();
-    std::fs::write(
-        folder.join(METADATA_FILE),
-        paper.replace("\"embedding_bits\": 8", "\"embedding_bits\": 4"),
-    )
-    .unwrap();
-    damage("recipe and inputs in `conversion_metadata.json` have another checksum");
-    std::fs::remove_file(folder.join("tokenizer.json")).unwrap();
-    let error = Artefact::open(&folder).unwrap_err();
-    assert!(error.to_string().ends_with("`tokenizer.json` is missing"), "{error}");
-    let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
-    assert!(error.to_string().ends_with("and it is damaged: `tokenizer.json` is missing"), "{error}");
 }
 
 #[test]
