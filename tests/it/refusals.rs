@@ -152,17 +152,32 @@ fn load_failure(place: &Place, arms: &str) -> String {
 }
 
 #[test]
-fn weights_that_do_not_fit_are_found_by_the_worker() {
+fn weights_that_do_not_fit_are_found_before_they_are_converted() {
+    let hint = "hint: `config.json` and the weights do not belong together, or this variant of the model is not \
+                implemented";
+    let refused = |place: &Place, words: &str| {
+        let told = format!("error: {words}\n\n{hint}");
+        for command in ["convert --model model", "convert --model model --dry-run", RUN] {
+            place.fails(command, &told);
+        }
+        assert!(!place.path("models/mlx_converted/model-mlx-q8").exists());
+        // Without a conversion the worker finds it.
+        assert_eq!(load_failure(place, "candle,candle"), words);
+    };
     let place = with(|model| model.tensors.get_mut("classifier.weight").unwrap().0 = vec![64, 3]);
-    assert_eq!(
-        load_failure(&place, "candle,mlx-q8"),
-        "tensor `classifier.weight` has shape [64, 3], the configuration asks for [3, 64]"
-    );
+    let words = "tensor `classifier.weight` has shape [64, 3], the configuration asks for [3, 64]";
+    refused(&place, words);
     let place = with(|model| drop(model.tensors.remove("classifier.bias")));
-    assert_eq!(load_failure(&place, "candle,mlx-q8"), "the weights lack `classifier.bias`");
+    refused(&place, "the weights lack `classifier.bias`");
     let place = with(|model| drop(model.tensors.insert("bert.extra".to_owned(), (vec![1], vec![0.0]))));
-    let words = "the weights hold tensors that the model does not use: `bert.extra`";
-    assert_eq!(load_failure(&place, "candle,candle"), words);
+    refused(&place, "the weights hold tensors that the model does not use: `bert.extra`");
+    // Under another name than the configuration asks for.
+    let key = "bert.encoder.layer.0.attention.self.key.weight";
+    let place = with(|model| {
+        let tensor = model.tensors.remove(key).unwrap();
+        model.tensors.insert(key.replace("self.key", "self.keys"), tensor);
+    });
+    refused(&place, &format!("the weights lack `{key}`"));
 }
 
 #[test]
