@@ -156,7 +156,8 @@ pub fn dataset(reference: &DatasetReference, observer: &mut dyn Observer) -> Res
     Ok(dataset)
 }
 
-/// The artefact of this recipe, made if it is not there and may be made.
+/// The artefact of this recipe, made if it is not there and may be made. Its files are what they were when it was
+/// made.
 pub fn artefact(
     model: &ModelSource,
     recipe: &Recipe,
@@ -174,11 +175,11 @@ pub fn artefact(
         return Err(PrepareError::NotConverted { folder: shown, model, bits });
     }
     let artefact = Artefact::open(&folder)?;
-    if made_from(&artefact, model, recipe)? {
-        Ok(artefact)
-    } else {
-        Err(PrepareError::Stale { folder: shown })
+    if !made_from(&artefact, model, recipe)? {
+        return Err(PrepareError::Stale { folder: shown });
     }
+    artefact.check_sums()?;
+    Ok(artefact)
 }
 
 /// Converts a model, unless its artefact is there already; with `force` in any case.
@@ -196,6 +197,7 @@ pub fn converted(
     let outcome = convert(&request, &mut |at| {
         let task = match at.stage {
             Stage::Checksums => "checksums",
+            Stage::Wait => "waiting for another conversion",
             Stage::Scan => "looking at values",
             Stage::Write => "converting",
             Stage::Verify => "verifying",

@@ -152,9 +152,14 @@ fn a_tensor_of_another_shape() {
 #[test]
 fn sizes_far_beyond_the_weights() {
     refused(
-        |folder| folder.configure("hidden_size", json!(1u64 << 60)),
+        |folder| folder.configure("hidden_size", json!(1 << 30)),
         "tensor `bert.embeddings.word_embeddings.weight` has shape [45, 64]",
         MISMATCH,
+    );
+    refused(
+        |folder| folder.configure("hidden_size", json!(1u64 << 60)),
+        "`hidden_size` is 1152921504606846976, more than 1073741824",
+        None,
     );
     refused(
         |folder| folder.configure("num_hidden_layers", json!(1u64 << 60)),

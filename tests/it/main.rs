@@ -7,6 +7,8 @@ mod bad_model;
 mod cli;
 mod completeness;
 mod convert_cli;
+mod convert_faults;
+mod damaged_models;
 mod evidence;
 mod failures;
 mod golden;

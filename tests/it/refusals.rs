@@ -152,17 +152,32 @@ fn load_failure(place: &Place, arms: &str) -> String {
 }
 
 #[test]
-fn weights_that_do_not_fit_are_found_by_the_worker() {
+fn weights_that_do_not_fit_are_found_before_they_are_converted() {
+    let hint = "hint: `config.json` and the weights do not belong together, or this variant of the model is not \
+                implemented";
+    let refused = |place: &Place, words: &str| {
+        let told = format!("error: {words}\n\n{hint}");
+        for command in ["convert --model model", "convert --model model --dry-run", RUN] {
+            place.fails(command, &told);
+        }
+        assert!(!place.path("models/mlx_converted/model-mlx-q8").exists());
+        // Without a conversion the worker finds it.
+        assert_eq!(load_failure(place, "candle,candle"), words);
+    };
     let place = with(|model| model.tensors.get_mut("classifier.weight").unwrap().0 = vec![64, 3]);
-    assert_eq!(
-        load_failure(&place, "candle,mlx-q8"),
-        "tensor `classifier.weight` has shape [64, 3], the configuration asks for [3, 64]"
-    );
+    let words = "tensor `classifier.weight` has shape [64, 3], the configuration asks for [3, 64]";
+    refused(&place, words);
     let place = with(|model| drop(model.tensors.remove("classifier.bias")));
-    assert_eq!(load_failure(&place, "candle,mlx-q8"), "the weights lack `classifier.bias`");
+    refused(&place, "the weights lack `classifier.bias`");
     let place = with(|model| drop(model.tensors.insert("bert.extra".to_owned(), (vec![1], vec![0.0]))));
-    let words = "the weights hold tensors that the model does not use: `bert.extra`";
-    assert_eq!(load_failure(&place, "candle,candle"), words);
+    refused(&place, "the weights hold tensors that the model does not use: `bert.extra`");
+    // Under another name than the configuration asks for.
+    let key = "bert.encoder.layer.0.attention.self.key.weight";
+    let place = with(|model| {
+        let tensor = model.tensors.remove(key).unwrap();
+        model.tensors.insert(key.replace("self.key", "self.keys"), tensor);
+    });
+    refused(&place, &format!("the weights lack `{key}`"));
 }
 
 #[test]
@@ -303,21 +318,47 @@ fn a_damaged_artefact_is_not_taken() {
     let weights = place.path("models/mlx_converted/model-mlx-q8/model.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
     std::fs::write(&weights, &bytes[..1000]).unwrap();
+    let length = bytes.len();
     place.fails(
         RUN,
-        "error: `models/mlx_converted/model-mlx-q8` is there already, and it is damaged\n\nhint: replace it with \
-         `gatecheck convert --no-skip`, or choose another `--output-dir`",
+        &format!(
+            "error: `models/mlx_converted/model-mlx-q8` is there already, and it is damaged: `model.safetensors` has \
+             1000 bytes instead of {length}\n\nhint: replace it with `gatecheck convert --no-skip`, or choose \
+             another `--output-dir`"
+        ),
     );
     place.fails(
         &format!("{RUN} --no-convert"),
         &format!(
             "error: artefact `models/mlx_converted/model-mlx-q8` is damaged: `model.safetensors` has 1000 bytes \
-             instead of {}\n\nhint: convert again with `gatecheck convert --no-skip`",
-            bytes.len()
+             instead of {length}\n\nhint: convert again with `gatecheck convert --no-skip`",
         ),
     );
     assert_eq!(place.gatecheck("convert --model model --no-skip").code, 0);
     assert_eq!(std::fs::read(&weights).unwrap(), bytes);
+}
+
+#[test]
+fn an_artefact_of_other_bytes_is_not_measured() {
+    let place = with(|_| {});
+    place.gatecheck("convert --model model");
+    let weights = place.path("models/mlx_converted/model-mlx-q8/model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    // As long as it was: all that is behind the header, inverted.
+    let start = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let inverted = whole.iter().enumerate().map(|(at, byte)| if at < start { *byte } else { !byte });
+    std::fs::write(&weights, inverted.collect::<Vec<_>>()).unwrap();
+    let spoiled = "error: `models/mlx_converted/model-mlx-q8` is there already, and it is damaged: \
+                   `model.safetensors` has another checksum than recorded\n\nhint: replace it with `gatecheck convert \
+                   --no-skip`, or choose another `--output-dir`";
+    place.fails(RUN, spoiled);
+    let output = place.gatecheck("convert --model model");
+    assert_eq!((output.code, output.stdout.as_str()), (3, ""), "{}", output.stderr);
+    place.fails(
+        &format!("{RUN} --no-convert"),
+        "error: artefact `models/mlx_converted/model-mlx-q8` is damaged: `model.safetensors` has another checksum than \
+         recorded\n\nhint: convert again with `gatecheck convert --no-skip`",
+    );
 }
 
 #[test]

@@ -182,21 +182,27 @@ pub(crate) struct Head<'a> {
 impl Head<'_> {
     /// Query (0), key (1) or value (2) of a token of the row.
     fn vector(&self, kind: usize, token: usize) -> &[f32] {
+        &self.from(kind, token)[..self.size]
+    }
+
+    /// The same, and what lies behind it.
+    fn from(&self, kind: usize, token: usize) -> &[f32] {
         let Part { values, stride, start } = self.parts[kind];
-        &values[(self.row.start + token) * stride + start + self.head * self.size..][..self.size]
+        &values[(self.row.start + token) * stride + start + self.head * self.size..]
     }
 
     /// The products of the queries (0) or keys (1) of a few tokens and the columns of `panels`, token after
     /// token: `output[token · columns + column]`.
     pub(crate) fn times(&self, kind: usize, tokens: Range<usize>, panels: &[f32], output: &mut [f32]) {
         let (width, columns) = (self.kernel.width, panels.len() / self.size);
-        let (first, _) = (self.vector(kind, tokens.start), self.vector(kind, tokens.end - 1));
+        // All that the kernel reads, so that its pointer may reach the last of the tokens.
+        let left = &self.from(kind, tokens.start)[..(tokens.len() - 1) * self.parts[kind].stride + self.size];
         let output = &mut output[..tokens.len() * columns];
         for (index, panel) in panels.chunks_exact(width * self.size).enumerate() {
             let tile = Tile {
                 rows: tokens.len(),
                 inner: self.size,
-                left: first.as_ptr(),
+                left: left.as_ptr(),
                 left_stride: self.parts[kind].stride,
                 right: panel.as_ptr(),
                 right_stride: width,
@@ -204,7 +210,7 @@ impl Head<'_> {
                 output: output[index * width..].as_mut_ptr(),
                 output_stride: columns,
             };
-            #[expect(unsafe_code, reason = "the slices and `vector` have checked the bounds")]
+            #[expect(unsafe_code, reason = "the slices have checked the bounds")]
             unsafe {
                 self.kernel.run(tile);
             }

@@ -10,7 +10,12 @@ use crate::{activation::Activation, error::ConfigError};
 
 /// Parses one of them.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    serde_json::from_str(&read_text(path)?)
+    parse(&read_text(path)?, path)
+}
+
+/// Parses the text of the file at `path`.
+pub(crate) fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, ConfigError> {
+    serde_json::from_str(text)
         .map_err(|error| ConfigError::Malformed { path: path.to_owned(), reason: error.to_string() })
 }
 

@@ -267,6 +267,11 @@ impl WeightStore {
         self.shards.iter().map(|shard| shard.path.as_path()).collect()
     }
 
+    /// The files that were opened, with their bytes.
+    pub fn contents(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        self.shards.iter().map(|shard| (shard.path.as_path(), &shard.map[..]))
+    }
+
     /// Every tensor, by name.
     pub fn iter(&self) -> impl Iterator<Item = TensorView<'_>> {
         self.tensors.iter().map(|(name, (shard, info))| self.view(name, *shard, info))

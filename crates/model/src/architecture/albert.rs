@@ -3,7 +3,13 @@
 
 use serde::Deserialize;
 
-use super::{bert::Keys, family::Architecture, rename::rename, role::Role, sizes::check_sizes};
+use super::{
+    bert::Keys,
+    family::Architecture,
+    rename::rename,
+    role::Role,
+    sizes::{check_product, check_sizes},
+};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -74,6 +80,9 @@ fn read(config: &Json<'_>, labels: usize) -> Result<Blueprint, ConfigError> {
         [("embedding_size", own.embedding_size), ("num_hidden_groups", groups), ("inner_group_num", inner)];
     let (width, heads) = (keys.hidden_size, keys.num_attention_heads);
     check_sizes(&sizes, ("hidden_size", width), ("num_attention_heads", heads))?;
+    for outer in [("num_hidden_groups", groups), ("num_hidden_layers", keys.num_hidden_layers)] {
+        check_product(outer, ("inner_group_num", inner))?;
+    }
     let mut encoder = keys.encoder("albert");
     encoder.embeddings.width = own.embedding_size;
     let mapping = "albert.encoder.embedding_hidden_mapping_in".to_owned();

@@ -5,7 +5,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{family::Architecture, rename::rename, role::Role, sizes::check_sizes};
+use super::{
+    family::Architecture,
+    rename::rename,
+    role::Role,
+    sizes::{check_most, check_sizes},
+};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -35,9 +40,6 @@ pub(super) static DEBERTA_V2: Architecture = Architecture {
     heads: &["pooler.", "classifier.", "deberta.embeddings.position_embeddings."],
     default_labels: 2,
 };
-
-/// No weights tell how long rows may be where positions are relative.
-const MOST_POSITIONS: usize = 1 << 20;
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -228,16 +230,8 @@ impl Keys {
         let or_none = |number: i64| usize::try_from(number).ok().filter(|number| *number > 0);
         let longest = or_none(self.max_relative_positions).unwrap_or(positions);
         let buckets = or_none(self.position_buckets);
-        for (key, size) in [
-            ("max_position_embeddings", positions),
-            ("max_relative_positions", longest),
-            ("position_buckets", buckets.unwrap_or(1)),
-        ] {
-            if size > MOST_POSITIONS {
-                return Err(ConfigError::Inconsistent(format!(
-                    "`{key}` is {size}, more than {MOST_POSITIONS}"
-                )));
-            }
+        for (key, size) in [("max_relative_positions", longest), ("position_buckets", buckets.unwrap_or(1))] {
+            check_most(key, size)?;
         }
         let Some(span) = buckets else { return Ok(Distances { span: longest, shared_from: None }) };
         let distances = Distances { span, shared_from: Some(longest - 1) };

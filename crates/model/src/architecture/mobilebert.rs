@@ -3,7 +3,12 @@
 
 use serde::Deserialize;
 
-use super::{family::Architecture, rename::rename, role::Role, sizes::check_sizes};
+use super::{
+    family::Architecture,
+    rename::rename,
+    role::Role,
+    sizes::{check_product, check_sizes},
+};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -134,6 +139,8 @@ impl Keys {
         let narrow = if self.use_bottleneck { "intra_bottleneck_size" } else { "hidden_size" };
         let width = (narrow, self.narrow_size());
         check_sizes(&sizes, width, ("num_attention_heads", self.num_attention_heads))?;
+        let layers = ("num_hidden_layers", self.num_hidden_layers);
+        check_product(layers, ("num_feedforward_networks", self.num_feedforward_networks))?;
         config.require("true_hidden_size", self.narrow_size(), "the width inside the layers")?;
         if !["no_norm", "layer_norm"].contains(&self.normalization_type.as_str()) {
             return Err(ConfigError::unsupported(

@@ -62,7 +62,7 @@ fn read(config: &Json<'_>, labels: usize, vocabulary: usize) -> Result<Blueprint
     }
     keys.check(config)?;
     // Position ids begin one after the padding id (`create_position_ids_from_input_ids`).
-    let first = keys.pad_token_id.unwrap_or(1) + 1;
+    let first = keys.pad_token_id.unwrap_or(1).saturating_add(1);
     let mut encoder = keys.encoder("roberta");
     encoder.embeddings.first_position = first;
     let mut limits = keys.limits();

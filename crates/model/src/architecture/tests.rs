@@ -149,6 +149,55 @@ fn what_bart_is_not() {
     }
 }
 
+#[test]
+fn absurd_numbers_are_refused_by_key_and_value() {
+    let bert = ["num_hidden_layers", "max_position_embeddings", "vocab_size", "intermediate_size"];
+    let own: &[(&str, &[&str])] = &[
+        ("albert", &["num_hidden_groups", "inner_group_num", "embedding_size"]),
+        ("bart", &["encoder_layers", "decoder_layers", "max_position_embeddings", "decoder_ffn_dim"]),
+        ("bert", &bert),
+        ("camembert", &bert),
+        ("deberta-v2", &["num_hidden_layers", "conv_groups", "max_relative_positions", "position_buckets"]),
+        ("distilbert", &["n_layers", "max_position_embeddings", "hidden_dim"]),
+        ("electra", &bert),
+        ("mobilebert", &["num_hidden_layers", "num_feedforward_networks", "max_position_embeddings"]),
+        ("modernbert", &["num_hidden_layers", "global_attn_every_n_layers", "max_position_embeddings"]),
+        ("mpnet", &bert),
+        ("roberta", &bert),
+        ("xlm-roberta", &bert),
+    ];
+    assert_eq!(own.len(), ALL.len());
+    for (model_type, keys) in own {
+        for key in *keys {
+            for number in [1 << 31, 1 << 40, i64::MAX] {
+                let config = json!({"model_type": model_type, "relative_attention": true, *key: number});
+                let error = blueprint(&config).unwrap_err().to_string();
+                assert!(
+                    error.starts_with(&format!("`{key}` is {number}, more than ")),
+                    "{model_type}: {error}"
+                );
+            }
+        }
+    }
+    // Each key by itself would do.
+    for (config, message) in [
+        (
+            json!({"model_type": "albert", "num_hidden_groups": 1000, "inner_group_num": 1000}),
+            "`num_hidden_groups` × `inner_group_num` are 1000000, more than 1000",
+        ),
+        (
+            json!({"model_type": "albert", "num_hidden_layers": 1000, "inner_group_num": 1000}),
+            "`num_hidden_layers` × `inner_group_num` are 1000000, more than 1000",
+        ),
+        (
+            json!({"model_type": "mobilebert", "num_hidden_layers": 1000, "num_feedforward_networks": 999}),
+            "`num_hidden_layers` × `num_feedforward_networks` are 999000, more than 1000",
+        ),
+    ] {
+        assert_eq!(blueprint(&config).unwrap_err().to_string(), message);
+    }
+}
+
 fn deberta(entries: Value) -> Result<DebertaV2, String> {
     let mut value = json!({"model_type": "deberta-v2", "relative_attention": true});
     value.as_object_mut().unwrap().extend(entries.as_object().unwrap().clone());

@@ -7,9 +7,12 @@ use std::{
 
 use gatecheck_base::fs::{FileError, read_text, sha256_file};
 
+use rayon::prelude::*;
+
 use super::{ConvertError, METADATA_FILE, Metadata, Written, metadata::SCHEMA_VERSION};
 use crate::{
     config::{ModelConfig, QuantizationConfig},
+    files::model_files,
     weights::weight_files,
 };
 
@@ -27,7 +30,7 @@ pub struct Artefact {
 }
 
 impl Artefact {
-    /// Opens a folder and checks that it is whole: files and lengths, not checksums.
+    /// Opens a folder and checks that it is whole: files and lengths, not checksums ([`Artefact::check_sums`]).
     pub fn open(folder: &Path) -> Result<Self, ConvertError> {
         let not = |reason| ConvertError::NotAnArtefact { folder: folder.to_owned(), reason };
         if !folder.is_dir() {
@@ -63,10 +66,23 @@ impl Artefact {
         self.metadata.as_ref().map(|metadata| metadata.computed_bytes)
     }
 
-    /// Reads every file and compares it with its recorded checksum.
+    /// Reads every file and compares it with its recorded checksum. There must be no file beside them that a
+    /// loader would read. An artefact of another tool has no checksums, and passes.
     pub fn check_sums(&self) -> Result<(), ConvertError> {
-        for (name, written) in self.recorded() {
-            if sha256_file(&self.folder.join(name))? != written.sha256 {
+        let Some(metadata) = &self.metadata else { return Ok(()) };
+        if metadata.recipe.sha256(&metadata.inputs) != metadata.recipe_sha256 {
+            return Err(self.damaged(format!("recipe and inputs in `{METADATA_FILE}` have another checksum")));
+        }
+        for path in model_files(&self.folder)? {
+            let name = path.strip_prefix(&self.folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            if !metadata.outputs.contains_key(&name) {
+                return Err(self.damaged(format!("`{name}` is no part of it")));
+            }
+        }
+        let files: Vec<_> = self.recorded().collect();
+        let found: Vec<_> = files.par_iter().map(|(name, _)| sha256_file(&self.folder.join(name))).collect();
+        for ((name, written), sha256) in files.into_iter().zip(found) {
+            if sha256? != written.sha256 {
                 return Err(self.damaged(format!("`{name}` has another checksum than recorded")));
             }
         }

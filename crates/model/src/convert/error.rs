@@ -62,10 +62,12 @@ pub enum ConvertError {
         what: &'static str,
     },
     /// A damaged artefact is in the way.
-    #[error("`{}` is there already, and it is damaged", folder.display())]
+    #[error("`{}` is there already, and it is damaged: {reason}", folder.display())]
     Spoiled {
         /// Where the artefact should go.
         folder: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// Something is in the way that is not an artefact, so it is never replaced.
     #[error("`{}` is there already and is not a converted model", folder.display())]
@@ -73,11 +75,11 @@ pub enum ConvertError {
         /// Where the artefact should go.
         folder: PathBuf,
     },
-    /// Another process is at it.
-    #[error("`{}` is being converted by another process", folder.display())]
-    Busy {
-        /// Where the artefact should go.
-        folder: PathBuf,
+    /// A file of the model is not what it was when its checksum was taken.
+    #[error("`{}` changed while it was converted", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
     },
     /// What was written, or is read, is not what it should be.
     #[error("artefact `{}` is damaged: {reason}", folder.display())]
@@ -118,7 +120,7 @@ impl ConvertError {
                 "replace it with `gatecheck convert --no-skip`, or choose another `--output-dir`"
             }
             Self::Foreign { .. } => "move it away, or choose another output folder",
-            Self::Busy { .. } => "wait for it to end",
+            Self::Changed { .. } => "convert again when nothing writes into the model's folder any more",
             Self::Damaged { .. } => "convert again with `gatecheck convert --no-skip`",
             Self::NotAnArtefact { .. } => "convert the model first with `gatecheck convert`",
         };
@@ -138,10 +140,10 @@ impl ConvertError {
             | Self::Exists { .. }
             | Self::Foreign { .. } => ErrorKind::Usage,
             Self::ElementType { .. }
+            | Self::Changed { .. }
             | Self::Spoiled { .. }
             | Self::Damaged { .. }
             | Self::NotAnArtefact { .. } => ErrorKind::Model,
-            Self::Busy { .. } => ErrorKind::Disk,
         }
     }
 }

@@ -8,6 +8,7 @@ mod artefact;
 mod config;
 mod error;
 mod layout;
+mod lock;
 mod metadata;
 mod place;
 mod plan;
@@ -17,6 +18,7 @@ mod source;
 mod table;
 mod treatment;
 mod verify;
+mod whole;
 mod write;
 
 pub use artefact::Artefact;

@@ -1,11 +1,11 @@
 //! Where an artefact goes: its name, what is there already, and how it gets there in one piece.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::File,
     path::{Path, PathBuf},
 };
 
-use gatecheck_base::fs::{FileError, create_dir, neighbour};
+use gatecheck_base::fs::FileError;
 
 use super::{Artefact, ConvertError, METADATA_FILE, Recipe};
 use crate::weights::weight_files;
@@ -19,7 +19,8 @@ pub fn artefact_name(name: &str, recipe: &Recipe) -> Result<String, ConvertError
     Ok(format!("{name}-mlx-{}", recipe.suffix()))
 }
 
-/// Whether the wanted artefact is there. Fails if something else is in its place that may not be replaced.
+/// Whether the wanted artefact is there, to the last byte. Fails if something else is in its place that may not be
+/// replaced.
 pub(super) fn is_there(target: &Path, recipe_sha256: &str, force: bool) -> Result<bool, ConvertError> {
     let folder = || target.to_owned();
     if target.symlink_metadata().is_err() {
@@ -29,12 +30,19 @@ pub(super) fn is_there(target: &Path, recipe_sha256: &str, force: bool) -> Resul
     if !has_config || (!target.join(METADATA_FILE).is_file() && weight_files(target).is_err()) {
         return Err(ConvertError::Foreign { folder: folder() });
     }
-    let what = match Artefact::open(target) {
-        _ if force => return Ok(false),
-        Ok(artefact) if artefact.recipe_sha256() == Some(recipe_sha256) => return Ok(true),
-        Ok(Artefact { metadata: Some(_), .. }) => "of another recipe or other inputs",
-        Ok(_) => "made by another tool",
-        Err(_) => return Err(ConvertError::Spoiled { folder: folder() }),
+    let spoiled = |error: ConvertError| match error {
+        ConvertError::Damaged { folder, reason } => ConvertError::Spoiled { folder, reason },
+        other => ConvertError::Spoiled { folder: folder(), reason: other.to_string() },
+    };
+    if force {
+        return Ok(false);
+    }
+    let what = match Artefact::open(target).map_err(spoiled)? {
+        artefact if artefact.recipe_sha256() == Some(recipe_sha256) => {
+            return artefact.check_sums().map(|()| true).map_err(spoiled);
+        }
+        Artefact { metadata: Some(_), .. } => "of another recipe or other inputs",
+        _ => "made by another tool",
     };
     Err(ConvertError::Exists { folder: folder(), what })
 }
@@ -43,20 +51,15 @@ pub(super) fn is_there(target: &Path, recipe_sha256: &str, force: bool) -> Resul
 pub(super) struct Scratch {
     path: PathBuf,
     target: PathBuf,
-    /// Held as long as this process writes, so that others can tell it from what a killed one left.
-    _lock: Option<File>,
 }
 
 impl Scratch {
-    /// Makes an empty folder that is this process's own.
+    /// Makes an empty folder. Whoever calls it holds the lock of the target and has swept.
     pub(super) fn claim(target: &Path) -> Result<Self, ConvertError> {
-        if let Some(parent) = target.parent() {
-            create_dir(parent)?;
-        }
-        let path = neighbour(target);
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let path = target.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
         std::fs::create_dir(&path).map_err(|error| FileError::new("create", &path, error))?;
-        let lock = File::open(&path).ok().filter(|file| file.try_lock().is_ok());
-        Ok(Self { path, target: target.to_owned(), _lock: lock })
+        Ok(Self { path, target: target.to_owned() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -77,6 +80,10 @@ impl Scratch {
             }
             return Err(failed(error).into());
         }
+        // The new name is on disk before the old artefact goes.
+        if let Some(parent) = self.target.parent() {
+            let _ = File::open(parent).and_then(|folder| folder.sync_all());
+        }
         if replaces {
             remove(&old)?;
         }
@@ -91,7 +98,8 @@ impl Drop for Scratch {
 }
 
 /// Clears away what killed conversions left: `.name.<process>.tmp`, and `.name.<process>.old` of one that
-/// was killed while it replaced an artefact. Without its successor the old artefact gets its name back.
+/// was killed while it replaced an artefact. Without its successor the old artefact gets its name back. Whoever
+/// calls it holds the lock of the target, so none of them is in use.
 pub(super) fn sweep(target: &Path) -> Result<(), ConvertError> {
     let Some(parent) = target.parent().filter(|parent| parent.is_dir()) else { return Ok(()) };
     let name = target.file_name().unwrap_or_default().to_string_lossy();
@@ -99,7 +107,6 @@ pub(super) fn sweep(target: &Path) -> Result<(), ConvertError> {
     for entry in std::fs::read_dir(parent).map_err(|error| FileError::new("list", parent, error))? {
         let path = entry.map_err(|error| FileError::new("list", parent, error))?.path();
         match leftover(&path, &name) {
-            Some("tmp") if is_live(&path) => return Err(ConvertError::Busy { folder: target.to_owned() }),
             Some("tmp") => remove(&path)?,
             Some(_) => replaced.push(path),
             None => {}
@@ -121,10 +128,6 @@ fn leftover(path: &Path, name: &str) -> Option<&'static str> {
     let (process, extension) = rest.split_once('.')?;
     let known = ["tmp", "old"].into_iter().find(|known| *known == extension)?;
     process.bytes().all(|byte| byte.is_ascii_digit()).then_some(known)
-}
-
-fn is_live(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 fn remove(path: &Path) -> Result<(), FileError> {

@@ -7,6 +7,7 @@ use super::{
     layout::{self, Layout},
     source::Source,
     treatment::treatment,
+    whole,
 };
 use crate::{
     architecture::Architecture,
@@ -87,7 +88,8 @@ pub struct Plan {
     shard_bytes: u64,
 }
 
-/// Plans a conversion without reading more than headers, as `--dry-run` shows it.
+/// Plans a conversion as `--dry-run` shows it. Reads little more than headers: norms, biases and the like are loaded
+/// to see that the model is whole.
 pub fn plan(source: &Path, recipe: &Recipe, shard_bytes: u64) -> Result<Plan, ConvertError> {
     Plan::from_headers(&Source::open(source)?, recipe, shard_bytes)
 }
@@ -98,15 +100,16 @@ impl Plan {
         recipe: &Recipe,
         shard_bytes: u64,
     ) -> Result<Self, ConvertError> {
-        let Names { tensors: names, ignored } = Names::of(&source.store, source.architecture)?;
+        let Names { tensors: names, ignored } = Names::of(&source.store, source.model.architecture)?;
         let views = names.into_iter().filter_map(|(name, raw)| Some((name, source.store.find(&raw)?)));
         let tensors: Vec<_> = views
-            .map(|(name, view)| planned(name, &view, source.architecture, recipe))
+            .map(|(name, view)| planned(name, &view, source.model.architecture, recipe))
             .collect::<Result<_, _>>()?;
         let quantizes = |tensor: &PlannedTensor| matches!(tensor.action, Action::Quantize { .. });
         if recipe.linear().is_some() && !tensors.iter().any(quantizes) {
             return Err(recipe.nothing_quantized(&source.folder));
         }
+        whole::check(&source.folder, &source.model)?;
         Ok(Self {
             layout: Layout::new(&tensors, shard_bytes),
             config: config::with_quantization(&source.config, recipe, &tensors),

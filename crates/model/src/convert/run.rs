@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatecheck_base::fs::sha256_file;
+use gatecheck_base::fs::{create_dir, sha256_file};
 
 use super::{
     ConvertError, METADATA_FILE, Metadata, Plan, Recipe, SHARD_BYTES, Written, artefact, artefact_name,
+    lock::Lock,
     metadata::{self, SCHEMA_VERSION},
     place::{self, Scratch},
     source::Source,
@@ -61,6 +62,8 @@ impl Request {
 pub enum Stage {
     /// Reading the inputs for their checksums.
     Checksums,
+    /// Waiting for another process that converts to the same place.
+    Wait,
     /// Looking for NaN, infinities and overflow.
     Scan,
     /// Quantizing and writing.
@@ -93,7 +96,8 @@ pub struct Outcome {
     pub recipe_sha256: String,
 }
 
-/// Converts a model, or finds that the artefact of this recipe and these inputs is there already.
+/// Converts a model, or finds that the artefact of this recipe and these inputs is there already. Two conversions
+/// to the same place at once come to what they would one after the other.
 pub fn convert(request: &Request, on_progress: &mut dyn FnMut(Progress)) -> Result<Outcome, ConvertError> {
     let folder = request.output.join(artefact_name(&request.name, &request.recipe)?);
     let source = Source::open(&request.source)?;
@@ -102,6 +106,10 @@ pub fn convert(request: &Request, on_progress: &mut dyn FnMut(Progress)) -> Resu
         on_progress(Progress { stage: Stage::Checksums, done_bytes, total_bytes });
     })?;
     let recipe_sha256 = request.recipe.sha256(&inputs);
+    create_dir(&request.output)?;
+    let _lock = Lock::take(&folder, || {
+        on_progress(Progress { stage: Stage::Wait, done_bytes: 0, total_bytes: 0 });
+    })?;
     place::sweep(&folder)?;
     if place::is_there(&folder, &recipe_sha256, request.force)? {
         return Ok(Outcome { folder, skipped: true, plan, recipe_sha256 });
@@ -109,7 +117,7 @@ pub fn convert(request: &Request, on_progress: &mut dyn FnMut(Progress)) -> Resu
     let total = plan.source_bytes();
     let plan = plan.scan(&source, counter(Stage::Scan, total, on_progress))?;
     let scratch = Scratch::claim(&folder)?;
-    write(&plan, &source, scratch.path(), counter(Stage::Write, total, on_progress))?;
+    write(&plan, &source, &inputs, scratch.path(), counter(Stage::Write, total, on_progress))?;
     verify(&plan, &source, scratch.path(), counter(Stage::Verify, total, on_progress))?;
     record(request, &plan, inputs, &recipe_sha256, scratch.path())?;
     scratch.publish()?;

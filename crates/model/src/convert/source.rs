@@ -5,12 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatecheck_base::fs::{FileError, sha256_file};
+use gatecheck_base::fs::{FileError, read_text, sha256, sha256_file};
 use serde_json::Value;
 
 use super::ConvertError;
 use crate::{
-    architecture::Architecture,
     config::ModelConfig,
     files::companions,
     json, pooling,
@@ -21,9 +20,12 @@ use crate::{
 pub(super) struct Source {
     pub(super) folder: PathBuf,
     pub(super) store: WeightStore,
-    pub(super) architecture: &'static Architecture,
+    /// What `config.json` and its neighbours say.
+    pub(super) model: ModelConfig,
     /// `config.json`.
     pub(super) config: Value,
+    /// Checksum of the text that `config` was read from.
+    config_sha256: String,
     /// Files to copy, relative to the folder, with `/`, and their sizes.
     pub(super) copied: Vec<(String, u64)>,
 }
@@ -31,32 +33,46 @@ pub(super) struct Source {
 impl Source {
     /// Opens headers and small files only.
     pub(super) fn open(folder: &Path) -> Result<Self, ConvertError> {
-        let ModelConfig { architecture, head, .. } = ModelConfig::open(folder)?;
-        let config = json::read(&folder.join("config.json"))?;
+        let model = ModelConfig::open(folder)?;
+        let path = folder.join("config.json");
+        let text = read_text(&path)?;
+        let config = json::parse(&text, &path)?;
         let store = WeightStore::open(folder)?;
-        for place in head.iter().flat_map(pooling::weight_folders) {
+        for place in model.head.iter().flat_map(pooling::weight_folders) {
             weight_files(&folder.join(place))?;
         }
         let copied = copied(folder)?;
-        Ok(Self { folder: folder.to_owned(), store, architecture, config, copied })
+        Ok(Self {
+            folder: folder.to_owned(),
+            store,
+            model,
+            config,
+            config_sha256: sha256(text.as_bytes()),
+            copied,
+        })
     }
 
-    /// SHA-256 of everything that the artefact depends on, by name.
+    /// SHA-256 of everything that the artefact depends on, by name: of what is open, not of what may lie at the same
+    /// place by now.
     pub(super) fn checksums(
         &self,
-        mut on_file: impl FnMut(u64, u64),
+        mut on_bytes: impl FnMut(u64, u64),
     ) -> Result<BTreeMap<String, String>, ConvertError> {
-        let mut paths = vec![self.folder.join("config.json")];
-        paths.extend(self.store.files().into_iter().map(Path::to_owned));
-        paths.extend(self.copied.iter().map(|(name, _)| self.folder.join(name)));
-        let sizes = paths.iter().map(|path| file_size(path)).collect::<Result<Vec<_>, _>>()?;
-        let (mut done, total) = (0, sizes.iter().sum());
-        let mut checksums = BTreeMap::new();
-        for (path, size) in paths.iter().zip(sizes) {
-            let name = path.strip_prefix(&self.folder).unwrap_or(path);
-            checksums.insert(name.to_string_lossy().replace('\\', "/"), sha256_file(path)?);
+        let weights: Vec<_> = self.store.contents().collect();
+        let copied: u64 = self.copied.iter().map(|(_, size)| size).sum();
+        let total = copied + weights.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+        let mut checksums = BTreeMap::from([("config.json".to_owned(), self.config_sha256.clone())]);
+        let mut done = 0;
+        for (path, bytes) in weights {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            checksums.insert(name, sha256(bytes));
+            done += bytes.len() as u64;
+            on_bytes(done, total);
+        }
+        for (name, size) in &self.copied {
+            checksums.insert(name.clone(), sha256_file(&self.folder.join(name))?);
             done += size;
-            on_file(done, total);
+            on_bytes(done, total);
         }
         Ok(checksums)
     }

@@ -39,25 +39,44 @@ pub(super) fn tensor(name: &str, shape: &[usize], float: Float) -> Tensor {
 }
 
 impl Fixture {
-    /// One layer, 64 wide, three classes.
+    /// One layer, 64 wide and 128 inside, three classes.
     pub(super) fn new(float: Float) -> Self {
-        let matrices: &[(&str, usize, usize)] = &[
-            ("bert.embeddings.word_embeddings", 40, 64),
-            ("bert.embeddings.position_embeddings", 16, 64),
-            ("bert.encoder.layer.0.attention.self.query", 64, 64),
-            ("bert.encoder.layer.0.intermediate.dense", 128, 64),
-            ("bert.encoder.layer.0.output.dense", 64, 128),
-            ("bert.pooler.dense", 64, 64),
-            ("classifier", 3, 64),
-        ];
-        let mut tensors: Vec<_> = matrices
+        Self::with_inner(float, 128)
+    }
+
+    /// The same with another width inside.
+    pub(super) fn with_inner(float: Float, inner: usize) -> Self {
+        let layer = "bert.encoder.layer.0";
+        let tables = [("word", 40), ("position", 16), ("token_type", 2)];
+        let mut tensors: Vec<_> = tables
             .iter()
-            .map(|(module, rows, columns)| tensor(&format!("{module}.weight"), &[*rows, *columns], float))
+            .map(|(name, rows)| {
+                tensor(&format!("bert.embeddings.{name}_embeddings.weight"), &[*rows, 64], float)
+            })
             .collect();
-        tensors.push(tensor("bert.embeddings.LayerNorm.weight", &[64], float));
-        tensors.push(tensor("classifier.bias", &[3], float));
+        let layers = [
+            (format!("{layer}.attention.self.query"), 64, 64),
+            (format!("{layer}.attention.self.key"), 64, 64),
+            (format!("{layer}.attention.self.value"), 64, 64),
+            (format!("{layer}.attention.output.dense"), 64, 64),
+            (format!("{layer}.intermediate.dense"), inner, 64),
+            (format!("{layer}.output.dense"), 64, inner),
+            ("bert.pooler.dense".to_owned(), 64, 64),
+            ("classifier".to_owned(), 3, 64),
+        ];
+        for (module, rows, columns) in layers {
+            tensors.push(tensor(&format!("{module}.weight"), &[rows, columns], float));
+            tensors.push(tensor(&format!("{module}.bias"), &[rows], float));
+        }
+        for place in
+            ["bert.embeddings".to_owned(), format!("{layer}.attention.output"), format!("{layer}.output")]
+        {
+            for kind in ["weight", "bias"] {
+                tensors.push(tensor(&format!("{place}.LayerNorm.{kind}"), &[64], float));
+            }
+        }
         let fixture = Self { folder: tempfile::tempdir().unwrap(), tensors };
-        fixture.write("config.json", config().to_string().as_bytes());
+        fixture.write("config.json", config(inner).to_string().as_bytes());
         fixture.write("tokenizer.json", b"{}");
         fixture.write("tokenizer_config.json", b"{\"do_lower_case\": true}");
         fixture.save();
@@ -67,6 +86,16 @@ impl Fixture {
     /// Writes the tensors as one file.
     pub(super) fn save(&self) {
         save(&self.source().join("model.safetensors"), &self.tensors);
+    }
+
+    /// Writes the weights of a module behind the encoder.
+    pub(super) fn save_module(&self, place: &str, tensors: &[Tensor]) {
+        save(&self.source().join(place).join("model.safetensors"), tensors);
+    }
+
+    /// One of the tensors, to be changed.
+    pub(super) fn tensor(&mut self, name: &str) -> &mut Tensor {
+        self.tensors.iter_mut().find(|tensor| tensor.name == name).unwrap()
     }
 
     /// Writes them as two files and an index.
@@ -126,14 +155,14 @@ fn save(path: &Path, tensors: &[Tensor]) {
     std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
-fn config() -> Value {
+fn config(inner: usize) -> Value {
     json!({
         "architectures": ["BertForSequenceClassification"],
         "model_type": "bert",
         "hidden_size": 64,
         "num_hidden_layers": 1,
         "num_attention_heads": 2,
-        "intermediate_size": 128,
+        "intermediate_size": inner,
         "vocab_size": 40,
         "max_position_embeddings": 16,
         "id2label": { "0": "a", "1": "b", "2": "c" },

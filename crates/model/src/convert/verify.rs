@@ -34,8 +34,9 @@ pub(super) fn verify(
         let parts = parts(tensor, &store).map_err(damaged)?;
         let view = view(source, tensor)?;
         for chunk in chunks(&view) {
-            check_bytes(tensor, &view, &chunk, &parts, folder)?;
+            // First, since an encoder that is wrong gives the same wrong bytes again.
             check_values(tensor, &view, &chunk, &parts, folder)?;
+            check_bytes(tensor, &view, &chunk, &parts, folder)?;
         }
         on_bytes(tensor.source_bytes());
     }

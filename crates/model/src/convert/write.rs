@@ -2,13 +2,14 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     fs::File,
     io::{Seek, SeekFrom, Write},
     ops::Range,
     path::Path,
 };
 
-use gatecheck_base::fs::{FileError, create_dir};
+use gatecheck_base::fs::{FileError, create_dir, sha256_file};
 
 use super::{Action, ConvertError, Plan, PlannedTensor, Shard, source::Source};
 use crate::{
@@ -19,10 +20,12 @@ use crate::{
 /// Elements that are converted at a time: a multiple of every group size.
 const CHUNK: usize = 1 << 22;
 
-/// Writes all files of the artefact but its metadata into `folder`.
+/// Writes all files of the artefact but its metadata into `folder`. What is copied must have the checksums of
+/// `inputs`, by name.
 pub(super) fn write(
     plan: &Plan,
     source: &Source,
+    inputs: &BTreeMap<String, String>,
     folder: &Path,
     mut on_bytes: impl FnMut(u64),
 ) -> Result<(), ConvertError> {
@@ -34,7 +37,12 @@ pub(super) fn write(
         write_file(&folder.join("model.safetensors.index.json"), index)?;
     }
     for (name, _) in &plan.copied {
-        copy(&source.folder.join(name), &folder.join(name))?;
+        let (from, to) = (source.folder.join(name), folder.join(name));
+        copy(&from, &to)?;
+        // The recipe hash speaks of what was hashed, so that and nothing else goes along.
+        if inputs.get(name) != Some(&sha256_file(&to)?) {
+            return Err(ConvertError::Changed { path: from });
+        }
     }
     Ok(())
 }
