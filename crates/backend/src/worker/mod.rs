@@ -8,6 +8,7 @@ pub mod orphan;
 pub mod process;
 pub mod protocol;
 pub mod session;
+mod tail;
 pub mod wire;
 
 use protocol::{Request, Response};
