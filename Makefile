@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test build mlx fmt lint check bench clean
+.PHONY: demo test build mlx fmt lint check faults bench clean
 
 demo: mlx
 	$(CARGO) run --release --locked -- demo
@@ -26,6 +26,10 @@ lint: mlx
 # MLX is not thread-safe, hence one test at a time.
 check: mlx
 	$(CARGO) test --release --locked --workspace -- --test-threads=1
+
+# What is too slow for every change: kills at random moments, races of whole runs.
+faults: mlx
+	$(CARGO) test --release --locked --workspace -- --test-threads=1 --ignored
 
 bench: mlx
 	$(CARGO) bench --locked
