@@ -252,11 +252,17 @@ fn is_sound(place: &Place) {
     }
     let output = place.gatecheck("report out");
     // A killed run is shown as one that has not ended, or not at all where it has only begun to write.
-    assert!([0, 2, 3].contains(&output.code), "{}: {}{}", output.code, output.stdout, output.stderr);
+    assert!([0, 2, 3, 4].contains(&output.code), "{}: {}{}", output.code, output.stdout, output.stderr);
     assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
-    if output.code == 0 {
-        assert!(place.report()["interrupted"] == false, "an unfinished run passed");
-        assert!(place.record()["arms"][0]["latency"].as_array().is_some_and(|calls| calls.len() == 6000));
+    if output.code != 2 {
+        let is_whole = place.report()["interrupted"] == false;
+        assert_eq!(
+            output.code == 0,
+            is_whole,
+            "an unfinished run never passes, a finished one always does here"
+        );
+        let calls = place.record()["arms"][1]["latency"].as_array().map_or(0, Vec::len);
+        assert!(!is_whole || calls == 6000, "{calls} calls");
     }
 }
 

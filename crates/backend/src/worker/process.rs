@@ -158,6 +158,6 @@ impl Drop for ProcessWorker {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 #[path = "process_tests.rs"]
 mod tests;
