@@ -6,7 +6,7 @@ CARGO ?= cargo
 # Where tools that are no part of a build are kept.
 TOOLS ?= $(if $(GATECHECK_CACHE),$(GATECHECK_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/gatecheck)/tools
 
-.PHONY: demo test build mlx fmt lint check bench fuzz deny sbom clean
+.PHONY: demo test build mlx fmt lint check faults bench fuzz deny sbom clean
 
 demo: mlx
 	$(CARGO) run --release --locked -- demo
@@ -29,6 +29,10 @@ lint: mlx
 # MLX is not thread-safe, hence one test at a time.
 check: mlx
 	$(CARGO) test --release --locked --workspace -- --test-threads=1
+
+# What is too slow for every change: kills at random moments, races of whole runs.
+faults: mlx
+	$(CARGO) test --release --locked --workspace -- --test-threads=1 --ignored
 
 bench: mlx
 	$(CARGO) bench --locked

@@ -1,9 +1,9 @@
 //! One cell of a run, fully resolved: a model on a dataset with its arms. What the runner works on.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use gatecheck_backend::worker::protocol::{BackendKind, WorkerSpec};
-use gatecheck_base::fs::FileError;
+use gatecheck_base::{fs::FileError, stamp::Stamp};
 use gatecheck_judge::{
     record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings},
     task::Outputs,
@@ -29,6 +29,8 @@ pub struct ArmPlan {
     pub expected_size_bytes: Option<u64>,
     /// SHA-256 of the conversion recipe.
     pub recipe_sha256: Option<String>,
+    /// Its files as they were when the run was planned. An arm loads them again in every session.
+    pub files: Vec<Stamp>,
 }
 
 impl ArmPlan {
@@ -39,6 +41,11 @@ impl ArmPlan {
             BackendKind::Mlx => "mlx",
             BackendKind::Mock(_) => "mock",
         }
+    }
+
+    /// The first of its files that is no longer what it was.
+    pub fn changed(&self) -> Option<&Path> {
+        self.files.iter().find_map(Stamp::changed)
     }
 }
 

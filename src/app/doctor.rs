@@ -9,7 +9,9 @@ use gatecheck_backend::{
         protocol::{BackendKind, Loaded, Request, Response, Share, WorkerSpec},
     },
 };
+use gatecheck_base::fs::FileError;
 use gatecheck_model::batch::Batch;
+use tempfile::TempDir;
 
 use super::{
     defaults, demo,
@@ -34,6 +36,13 @@ pub struct Tried {
     pub ns: u64,
     /// How near it comes to what its matrix products allow, where it knows.
     pub share: Option<Share>,
+}
+
+/// A folder for a trial, which goes with its value. Nobody can foresee its name and put something else there.
+pub fn scratch() -> Result<TempDir, FileError> {
+    let parent = std::env::temp_dir();
+    let folder = tempfile::Builder::new().prefix("gatecheck-doctor-").tempdir_in(&parent);
+    folder.map_err(|error| FileError::new("write into", &parent, error))
 }
 
 /// The embedded model in a folder, and a batch of its rows.

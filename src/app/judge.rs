@@ -1,14 +1,14 @@
 //! From a record to its reports in a folder, after a run or at any later time.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use gatecheck_base::{
-    fs::{FileError, write_atomic},
+    fs::{FileError, write_together},
     kind::ErrorKind,
 };
 use gatecheck_judge::{
     record::{Policy, RunRecord},
-    report::{self, Report, ReportError},
+    report::{self, Format, Report, ReportError},
 };
 
 use super::record::RecordError;
@@ -32,7 +32,11 @@ impl JudgeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Record(error) => error.hint(),
-            Self::Write(_) | Self::Render(_) => None,
+            Self::Write(FileError { path, .. }) => Some(format!(
+                "make room there, then go on with `gatecheck run --resume {}`",
+                path.parent().unwrap_or(Path::new(".")).display()
+            )),
+            Self::Render(_) => None,
         }
     }
 
@@ -49,8 +53,22 @@ impl JudgeError {
 /// Judges a record by a policy, and writes every format of the report into `folder`.
 pub fn judge(folder: &Path, record: &RunRecord, policy: &Policy) -> Result<Report, JudgeError> {
     let report = Report::new(record, policy);
-    for (name, bytes) in report::render(&report)? {
-        write_atomic(&folder.join(name), &bytes).map_err(JudgeError::Write)?;
-    }
+    let files = report::render(&report)?;
+    let files: Vec<_> = files.iter().map(|(name, bytes)| (Path::new(*name), bytes.as_slice())).collect();
+    write_together(folder, &files).map_err(JudgeError::Write)?;
     Ok(report)
+}
+
+/// Removes the reports in `folder`. What they were made from stays.
+pub fn withdraw(folder: &Path) -> Result<(), FileError> {
+    for format in Format::ALL {
+        let path = folder.join(format.file_name());
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(FileError::new("remove", &path, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -112,11 +112,11 @@ pub fn measure(
     run: serde_json::Value,
     launcher: &dyn Launcher,
     observer: &mut dyn Observer,
-) -> Result<RunRecord, RecordError> {
+) -> Result<(RunRecord, Journal), RecordError> {
     let header = Header { schema_version: journal::SCHEMA_VERSION, record: runner::begin(cell), run };
     let mut journal = Journal::begin(folder, header)?;
     runner::run(cell, None, &mut journal, launcher, observer).map_err(|error| cut_short(folder, error))?;
-    conclude(journal, folder)
+    conclude(folder).map(|record| (record, journal))
 }
 
 /// Goes on with a run that was cut short.
@@ -127,24 +127,32 @@ pub fn go_on(
     folder: &Path,
     launcher: &dyn Launcher,
     observer: &mut dyn Observer,
-) -> Result<RunRecord, RecordError> {
+) -> Result<(RunRecord, Journal), RecordError> {
     runner::run(cell, Some(so_far), &mut journal, launcher, observer)
         .map_err(|error| cut_short(folder, error))?;
-    conclude(journal, folder)
+    conclude(folder).map(|record| (record, journal))
 }
 
 fn cut_short(folder: &Path, source: FileError) -> RecordError {
     RecordError::CutShort { folder: folder.to_owned(), source }
 }
 
-/// Folds the journal; of a run that is finished, the record takes its place.
-pub fn conclude(journal: Journal, folder: &Path) -> Result<RunRecord, RecordError> {
+/// Folds the journal in `folder`, which stays locked; of a run that is finished, writes the record.
+pub fn conclude(folder: &Path) -> Result<RunRecord, RecordError> {
     let Folded { mut record, .. } = fold(folder)?;
     if !record.interrupted {
         record::write(folder, &mut record)?;
-        journal.remove().map_err(|error| cut_short(folder, error))?;
     }
     Ok(record)
+}
+
+/// Removes the journal of a run that is finished, once its reports are written: until then no other run can begin
+/// in the folder, or the reports of one would lie beside the record of the other.
+pub fn close(journal: Journal, record: &RunRecord, folder: &Path) -> Result<(), RecordError> {
+    if record.interrupted {
+        return Ok(());
+    }
+    journal.remove().map_err(|error| cut_short(folder, error))
 }
 
 /// The record in `folder`, or what there is of one in a journal, which is of a later run.

@@ -53,7 +53,8 @@ pub fn unfinished(folder: &Path) -> Result<Option<Unfinished>, AppError> {
     let Folded { record, run, last_unix_ns, .. } = folded;
     if !record.interrupted {
         // It ended between its last line and its record.
-        record::conclude(journal, &folder)?;
+        let record = record::conclude(&folder)?;
+        record::close(journal, &record, &folder)?;
         return Ok(None);
     }
     if record.tool_version != VERSION {

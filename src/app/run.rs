@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 use gatecheck_backend::measure::machine::load;
-use gatecheck_base::fs::{FileError, check_writable};
+use gatecheck_base::fs::{FileError, check_writable, sha256};
 use gatecheck_judge::{
     journal::Journal,
     record::{ModelFacts, Policy, RunRecord},
@@ -91,25 +91,47 @@ pub struct Outcome {
 /// The folder of a cell's reports: the one asked for, one in it where there are several datasets, or else
 /// one named after model and dataset.
 pub fn out_folder(out: Option<&Path>, model: &str, dataset: &str, datasets: usize) -> PathBuf {
-    let plain = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c), "-");
     match out {
         Some(out) if datasets == 1 => out.to_owned(),
-        Some(out) => out.join(plain(dataset)),
-        None => Path::new(defaults::REPORTS).join(format!("{}-{}", plain(model), plain(dataset))),
+        Some(out) => out.join(folder_name(dataset)),
+        None => Path::new(defaults::REPORTS).join(folder_name(&format!("{model}-{dataset}"))),
     }
 }
 
+/// Longest name of a folder of reports, in bytes.
+const LONGEST: usize = 120;
+
+/// A name as that of one folder, on any file system: never a way out of its parent, never a hidden one.
+fn folder_name(name: &str) -> String {
+    let plain =
+        |letter: char| if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '-' };
+    let mut plain: String = name.chars().map(plain).collect();
+    if plain.len() > LONGEST {
+        let checksum = sha256(name.as_bytes());
+        plain = format!("{}-{}", &plain[..LONGEST], &checksum[..8]);
+    }
+    let visible = plain.trim_start_matches('.');
+    format!("{}{visible}", "_".repeat((plain.len() - visible.len()).max(usize::from(plain.is_empty()))))
+}
+
+/// Whether two folders are one where capitals make no difference.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.as_os_str().eq_ignore_ascii_case(other)
+}
+
 /// Fetches and checks everything, makes the artefacts, and plans every cell. Measures nothing, and leaves no
-/// folder for reports if anything is wrong.
+/// folder for reports if anything is wrong, nor the reports of an earlier run. Its record stays.
 pub fn plan(request: &Request, observer: &mut dyn Observer) -> Result<Vec<Job>, AppError> {
     let datasets = &request.datasets;
     for (position, (_, out)) in datasets.iter().enumerate() {
-        if datasets[..position].iter().any(|(_, other)| other == out) {
+        if datasets[..position].iter().any(|(_, other)| is_same(other, out)) {
             return Err(AppError::SharedFolder(out.clone()));
         }
         check_writable(out)?;
         Journal::may_begin(out).map_err(RecordError::from)?;
     }
+    // From here on what lies there is not of this run, and whatever becomes of it must not be taken for that.
+    datasets.iter().try_for_each(|(_, out)| judge::withdraw(out))?;
     let job = |(cell, dataset): (Cell, &(DatasetReference, PathBuf))| {
         let start = Start::Fresh(begun(request, dataset)?);
         Ok(Job { cell, out: dataset.1.clone(), start })
@@ -157,10 +179,45 @@ pub(super) fn cells(
 pub fn measure(job: Job, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, AppError> {
     let Job { cell, out, start } = job;
     let launcher = workers.launcher();
-    let record = match start {
+    let (record, journal) = match start {
         Start::Fresh(begun) => record::measure(&cell, &out, begun, launcher, observer)?,
         Start::Resumed(journal, so_far) => record::go_on(&cell, journal, &so_far, &out, launcher, observer)?,
     };
     let report = judge::judge(&out, &record, &record.policy)?;
+    record::close(journal, &record, &out)?;
     Ok(Outcome { record, report })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_folders_stay_where_they_are() {
+        let cases = [
+            ("sst2", "sst2"),
+            ("a b/c\\d", "a-b-c-d"),
+            ("..", "__"),
+            (".", "_"),
+            ("", "_"),
+            ("../../etc", "__-..-etc"),
+            (".hidden", "_hidden"),
+            ("nul\0 é\u{1b}", "nul----"),
+        ];
+        for (name, folder) in cases {
+            assert_eq!(
+                out_folder(Some(Path::new("out")), "m", name, 2),
+                Path::new("out").join(folder),
+                "{name:?}"
+            );
+        }
+        assert_eq!(out_folder(None, "..", "..", 1), Path::new(defaults::REPORTS).join("__-.."));
+        assert_eq!(out_folder(Some(Path::new("..")), "m", "..", 1), Path::new(".."));
+    }
+
+    #[test]
+    fn long_names_are_cut_and_stay_apart() {
+        let [one, other] = ["a", "b"].map(|end| folder_name(&format!("{}{end}", "x".repeat(300))));
+        assert!(one.len() == LONGEST + 9 && one.len() == other.len() && one != other, "{one} {other}");
+    }
 }

@@ -1,7 +1,9 @@
-//! Results to standard output, everything else to standard error.
+//! Results to standard output, everything else to standard error. Names of files, tensors, models and datasets are
+//! others' words: none of them steers the terminal.
 
 use std::io::{ErrorKind, IsTerminal, Write};
 
+use gatecheck_base::text::visible;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::error::CliError;
@@ -17,7 +19,7 @@ impl Printer {
     /// A result. A reader that has seen enough (`| head`) is no error.
     pub(crate) fn result(self, text: &str) -> Result<(), CliError> {
         let mut stdout = std::io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout.write_all(visible(text).as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 Err(CliError::failed(format!("failed to write to standard output: {error}"), None))
             }
@@ -28,13 +30,13 @@ impl Printer {
     /// A line about what is going on.
     pub(crate) fn status(self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            let _ = writeln!(std::io::stderr().lock(), "{}", visible(text));
         }
     }
 
     /// A line about what went wrong, shown even when quiet.
     pub(crate) fn error(self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(std::io::stderr().lock(), "{}", visible(text));
     }
 
     /// Progress bars on a terminal, silence elsewhere.
@@ -58,7 +60,7 @@ impl Progress {
             let style = ProgressStyle::with_template("{msg:24} [{bar:32}] {pos}/{len} {eta}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(5));
-            self.bar = Some(bar.with_style(style).with_message(task.to_owned()));
+            self.bar = Some(bar.with_style(style).with_message(visible(task).into_owned()));
         }
     }
 
@@ -70,7 +72,7 @@ impl Progress {
 
     /// Shows how far a piece of work has come, in its own unit.
     fn at(&mut self, task: &str, done: u64, total: u64) {
-        if self.bar.as_ref().is_none_or(|bar| bar.message() != task) {
+        if self.bar.as_ref().is_none_or(|bar| bar.message() != visible(task)) {
             self.finish();
             self.start(task, total);
         }

@@ -58,9 +58,9 @@ fn an_aborting_worker_costs_its_own_arm_only() {
 #[test]
 fn a_silent_worker_is_given_up() {
     std::thread::scope(|scope| {
-        for phase in PHASES {
+        for (phase, kind) in PHASES.iter().flat_map(|phase| [(phase, "hang"), (phase, "stop")]) {
             scope.spawn(move || {
-                assert_eq!(message(phase, "hang", "--timeout 1"), "the worker gave no answer within 1 s");
+                assert_eq!(message(phase, kind, "--timeout 1"), "the worker gave no answer within 1 s");
             });
         }
     });
@@ -121,7 +121,13 @@ fn a_late_failure_keeps_what_came_before() {
 /// is done with what comes before.
 #[cfg(unix)]
 fn hanging(phase: &str) -> (Place, std::process::Child) {
-    let place = failing(phase, "hang");
+    silent(phase, "hang")
+}
+
+/// The same, of a candidate that falls silent in a way of its own.
+#[cfg(unix)]
+fn silent(phase: &str, kind: &str) -> (Place, std::process::Child) {
+    let place = failing(phase, kind);
     let parent = place.command(MEASURE).spawn().unwrap();
     let before = match phase {
         "load" => "{\"session\":{\"arm\":0,".to_owned(),
@@ -197,7 +203,7 @@ fn a_cell_that_cannot_be_written_leaves_the_others() {
 #[test]
 #[cfg(unix)]
 fn sigterm_is_as_ctrl_c() {
-    let (place, parent) = hanging("latency");
+    let (place, parent) = silent("latency", "stop");
     signal("TERM", parent.id());
     let code = Output::of(parent).code;
     assert_eq!(place.record()["interrupted"], true);
@@ -209,9 +215,9 @@ fn sigterm_is_as_ctrl_c() {
 #[test]
 #[cfg(unix)]
 fn workers_end_with_their_parent() {
-    // The baseline's listens; the candidate's hangs, and hears nothing any more.
-    for phase in PHASES {
-        let (place, mut parent) = hanging(phase);
+    // The baseline's listens; the candidate's hangs or was stopped, and hears nothing any more.
+    for (phase, kind) in PHASES.into_iter().zip(["hang", "stop", "hang", "stop"]) {
+        let (place, mut parent) = silent(phase, kind);
         parent.kill().unwrap();
         parent.wait().unwrap();
         std::thread::sleep(std::time::Duration::from_secs(1));

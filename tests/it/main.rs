@@ -30,6 +30,7 @@ mod refusals;
 mod report_cli;
 mod resume;
 mod run;
+mod run_faults;
 mod seams;
 mod second_reference;
 mod text_to_logits;

@@ -98,7 +98,7 @@ fn measured(place: &Place, dataset: &Dataset, case: &Case) -> RunRecord {
     cell.effort = Effort { throughput_s: 0.0, pause: Duration::ZERO, ..cell.effort };
     let program = env!("CARGO_BIN_EXE_gatecheck").into();
     let launcher = ProcessLauncher { program, deadline: Duration::from_secs(60), stop: Arc::default() };
-    record::measure(&cell, &place.path("out"), Value::Null, &launcher, &mut Silent).unwrap()
+    record::measure(&cell, &place.path("out"), Value::Null, &launcher, &mut Silent).unwrap().0
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub struct MockScript {
     pub device: String,
     /// When it fails.
     pub fail_in: Option<Phase>,
-    /// How it fails: `kill`, `abort`, `panic`, `hang`, `nan` or `error`.
+    /// How it fails: `kill`, `stop` (a signal that it sends itself), `abort`, `panic`, `hang`, `nan` or `error`.
     pub fail_by: String,
 }
 
@@ -93,9 +93,9 @@ impl MockBackend {
             "hang" => loop {
                 std::thread::park();
             },
-            "kill" => {
+            signal @ ("kill" | "stop") => {
                 let id = std::process::id().to_string();
-                let _ = std::process::Command::new("kill").args(["-9", &id]).status();
+                let _ = std::process::Command::new("kill").args(["-s", signal, &id]).status();
             }
             _ => {}
         }

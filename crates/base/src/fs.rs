@@ -7,6 +7,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 use crate::kind::ErrorKind;
 
@@ -60,21 +61,46 @@ pub fn neighbour(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
 }
 
-/// Writes a file so that a reader finds the old content or the new, never half of it.
+/// Writes a file so that a reader finds the old content or the new, never half of it, even after a power cut.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        create_dir(parent)?;
-    }
-    let temporary = neighbour(path);
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
+    let folder = path.parent().unwrap_or(Path::new(""));
+    write_together(folder, &[(path.file_name().unwrap_or_default().as_ref(), bytes)])
+}
+
+/// Writes the files of a set into `folder`, in this order. None takes its place before all are written: where the
+/// disk is full, the old set stays as it is. A link in the place of a file is replaced, not followed.
+pub fn write_together(folder: &Path, files: &[(&Path, &[u8])]) -> Result<(), FileError> {
+    create_dir(folder)?;
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let paths = files.iter().map(|(name, _)| folder.join(name));
+    let written = files.iter().zip(paths).map(|((_, bytes), path)| match temporary(here, bytes) {
+        Ok(file) => Ok((file, path)),
+        Err(error) => Err(FileError::new("write", &path, error)),
     });
-    let renamed = written.and_then(|()| std::fs::rename(&temporary, path));
-    renamed.map_err(|error| {
-        let _ = std::fs::remove_file(&temporary);
-        FileError::new("write", path, error)
-    })
+    for (file, path) in written.collect::<Result<Vec<_>, _>>()? {
+        file.persist(&path).map_err(|error| FileError::new("write", &path, error.error))?;
+    }
+    sync_folder(here).map_err(|error| FileError::new("write into", folder, error))
+}
+
+/// A file of a name that nobody can foresee, which goes with its value, with these bytes on the disk.
+fn temporary(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    // Not tempfile's own way, which is for the user's eyes alone and puts that name into errors.
+    let create = |path: &Path| File::options().write(true).create_new(true).open(path);
+    let mut file = builder.prefix(".gatecheck-").suffix(".tmp").make_in(folder, create)?;
+    file.as_file_mut().write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// Makes the names in a folder last through a power cut, where its file system knows how.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if !matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// SHA-256 of a file, in hexadecimal.
@@ -114,10 +140,7 @@ pub fn check_writable(folder: &Path) -> Result<(), FileError> {
         // Fails, and says why.
         return create_dir(folder);
     }
-    let probe = there.join(format!(".gatecheck-probe-{}", std::process::id()));
-    File::create(&probe)
-        .and_then(|_| std::fs::remove_file(&probe))
-        .map_err(|error| FileError::new("write into", folder, error))
+    temporary(there, &[]).map(drop).map_err(|error| FileError::new("write into", folder, error))
 }
 
 #[cfg(test)]
@@ -132,6 +155,32 @@ mod tests {
         write_atomic(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_are_replaced_and_never_followed() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        std::fs::write(elsewhere.path(), "precious").unwrap();
+        let path = folder.path().join("report.json");
+        symlink(elsewhere.path(), &path).unwrap();
+        // The names that a process of this number would once have taken.
+        for old in [
+            format!(".report.json.{}.tmp", std::process::id()),
+            format!(".gatecheck-probe-{}", std::process::id()),
+        ] {
+            symlink(elsewhere.path(), folder.path().join(old)).unwrap();
+        }
+        check_writable(folder.path()).unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(read(elsewhere.path()).unwrap(), b"precious");
+        assert!(path.symlink_metadata().unwrap().is_file());
+        assert_eq!(read(&path).unwrap(), b"new");
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, "").unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode(&path), mode(&plain), "others may read it");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Words for people: nearest names, quantities, escapes.
 
+use std::borrow::Cow;
+
 /// The candidate closest to `word`, when it is close enough to be what was meant.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
@@ -30,6 +32,29 @@ pub fn list<S: AsRef<str>>(names: &[S], limit: usize) -> String {
 /// A name without case, `_`, `-` and spaces.
 pub fn loosely(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a letter turns the direction of writing: what follows it reads as something else.
+pub fn turns_direction(letter: char) -> bool {
+    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text for a terminal: what could steer it, or turn the direction of writing, is written out as JSON would, so that
+/// JSON says the same. Lines and tabs stay.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let steers =
+        |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t') || turns_direction(letter);
+    if !text.contains(steers) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match steers(letter) {
+            true => shown.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            false => shown.push(letter),
+        }
+    }
+    shown.into()
 }
 
 /// A whole number with thousands separators.
@@ -63,6 +88,15 @@ mod tests {
     fn nearest_needs_likeness() {
         assert_eq!(nearest("acuracy", ["accuracy", "spearman"]), Some("accuracy"));
         assert_eq!(nearest("zzz", ["accuracy", "spearman"]), None);
+    }
+
+    #[test]
+    fn nothing_steers_a_terminal() {
+        assert_eq!(
+            visible("a\u{1b}[31m\r\u{9b}2J\u{7f}\u{202e}b"),
+            "a\\u001b[31m\\u000d\\u009b2J\\u007f\\u202eb"
+        );
+        assert_eq!(visible("één\ttwo\n"), "één\ttwo\n");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use gatecheck_model::{
 
 use super::{
     error::PlanError,
-    original::{Original, baseline_bytes},
+    original::{Original, baseline_bytes, stamps},
 };
 use crate::app::{
     arms::{ArmKind, roles},
@@ -71,6 +71,7 @@ impl Arm {
                 size_bytes: baseline_bytes(&folder)?,
                 expected_size_bytes: None,
                 recipe_sha256: None,
+                files: original.files.clone(),
                 spec: spec(folder),
             });
         };
@@ -85,6 +86,7 @@ impl Arm {
             size_bytes: artefact.size_bytes,
             expected_size_bytes: artefact.computed_bytes(),
             recipe_sha256: artefact.recipe_sha256().map(str::to_owned),
+            files: stamps(&artefact.folder)?,
             spec: spec(artefact.folder),
         })
     }

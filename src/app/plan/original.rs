@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use gatecheck_base::fs::{FileError, sha256, sha256_file};
+use gatecheck_base::{
+    fs::{FileError, sha256, sha256_file},
+    stamp::Stamp,
+};
 use gatecheck_judge::record::ModelFacts;
 use gatecheck_model::{checkpoint::Checkpoint, config::ModelConfig, files::model_files};
 
@@ -15,6 +18,13 @@ pub struct Original {
     pub(super) config: ModelConfig,
     source: ModelSource,
     parameters: u64,
+    /// Of its files, from before their checksums.
+    pub(super) files: Vec<Stamp>,
+}
+
+/// What the files of a model look like before anything reads them.
+pub(super) fn stamps(folder: &Path) -> Result<Vec<Stamp>, PlanError> {
+    Ok(model_files(folder)?.iter().map(|file| Stamp::of(file)).collect::<Result<_, _>>()?)
 }
 
 impl Original {
@@ -25,7 +35,8 @@ impl Original {
             return Err(PlanError::AlreadyQuantized { folder: source.folder.display().to_string() });
         }
         let parameters = Checkpoint::open(&source.folder, &config)?.parameters();
-        Ok(Self { config, source, parameters })
+        let files = stamps(&source.folder)?;
+        Ok(Self { config, source, parameters, files })
     }
 
     /// Where it is.

@@ -85,7 +85,7 @@ impl<'a> Arm<'a> {
                 match self.request(&Request::Load(self.plan.spec.clone())) {
                     Ok(Response::Loaded(loaded)) => {
                         tell(loaded, &mut session);
-                        None
+                        self.unchanged().err().map(|error| (Phase::Load.name(), error))
                     }
                     Ok(other) => Some((Phase::Load.name(), unexpected(&other))),
                     Err(error) => Some((Phase::Load.name(), error)),
@@ -98,6 +98,12 @@ impl<'a> Arm<'a> {
             self.sessions += 1;
         }
         failed.map_or(Ok(()), |(phase, error)| self.fail(phase, &error, log))
+    }
+
+    /// Refuses files that are not those that the run was planned with: what was just loaded would be another model
+    /// under the same checksum.
+    fn unchanged(&self) -> Result<(), WorkerError> {
+        self.plan.changed().map_or(Ok(()), |file| Err(WorkerError::Changed(file.to_owned())))
     }
 
     /// Goes on in a new process. Where the pages of a process lie makes two processes of one program differ by

@@ -1,4 +1,10 @@
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell as Count, RefCell},
+    collections::VecDeque,
+    path::PathBuf,
+    rc::Rc,
+    time::Duration,
+};
 
 use gatecheck_backend::{
     Phase,
@@ -10,6 +16,7 @@ use gatecheck_backend::{
         wire::{receive_response, send_request},
     },
 };
+use gatecheck_base::stamp::Stamp;
 use gatecheck_judge::{
     fixture,
     record::Role,
@@ -69,7 +76,7 @@ impl Launcher for InThread {
 /// Measures a cell in a folder of its own.
 fn run(cell: &Cell, launcher: &dyn Launcher, observer: &mut dyn Observer) -> RunRecord {
     let folder = tempfile::tempdir().unwrap();
-    record::measure(cell, folder.path(), serde_json::Value::Null, launcher, observer).unwrap()
+    record::measure(cell, folder.path(), serde_json::Value::Null, launcher, observer).unwrap().0
 }
 
 fn arm(name: &str, role: Role, script: MockScript) -> ArmPlan {
@@ -81,6 +88,7 @@ fn arm(name: &str, role: Role, script: MockScript) -> ArmPlan {
         size_bytes: 1000,
         expected_size_bytes: None,
         recipe_sha256: None,
+        files: Vec::new(),
     }
 }
 
@@ -216,6 +224,37 @@ impl Worker for StoppingWorker {
     }
 }
 
+/// Rewrites a file when the third worker is started: the first of the candidate's new sessions, or of the baseline's.
+struct Rewriting(PathBuf, Count<u32>);
+
+impl Launcher for Rewriting {
+    fn launch(&self) -> Result<Box<dyn Worker>, WorkerError> {
+        self.1.set(self.1.get() + 1);
+        if self.1.get() == 3 {
+            std::fs::write(&self.0, "other weights").unwrap();
+        }
+        InThread.launch()
+    }
+}
+
+#[test]
+fn weights_that_change_while_the_run_goes_on_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    std::fs::write(&path, "weights").unwrap();
+    let mut cell = cell(MockScript::default());
+    for arm in &mut cell.arms {
+        arm.files = vec![Stamp::of(&path).unwrap()];
+    }
+    let record = run(&cell, &Rewriting(path.clone(), Count::new(0)), &mut Silent);
+    for arm in &record.arms {
+        let failure = arm.failure.as_ref().unwrap();
+        assert_eq!(failure.phase, "load");
+        assert_eq!(failure.message, format!("`{}` changed since the run was planned", path.display()));
+        assert!(arm.sessions.len() == 2 && !arm.throughput.is_empty(), "not in the first session");
+    }
+}
+
 #[test]
 fn a_stopped_run_keeps_what_was_measured() {
     let record = run(&cell(MockScript::default()), &Stopping(Rc::new(RefCell::new(60))), &mut Silent);
@@ -230,13 +269,14 @@ fn a_stopped_run_keeps_what_was_measured() {
 fn resumed(cell: &Cell, calls: u32) -> (RunRecord, usize) {
     let folder = tempfile::tempdir().unwrap();
     let stopping = || Stopping(Rc::new(RefCell::new(calls)));
-    let mut record =
+    let (mut record, journal) =
         record::measure(cell, folder.path(), serde_json::Value::Null, &stopping(), &mut Silent).unwrap();
+    drop(journal);
     let mut times = 0;
     while record.interrupted {
         let (journal, folded) = Journal::resume(folder.path()).unwrap();
         let so_far = folded.record;
-        record = record::go_on(cell, journal, &so_far, folder.path(), &stopping(), &mut Silent).unwrap();
+        record = record::go_on(cell, journal, &so_far, folder.path(), &stopping(), &mut Silent).unwrap().0;
         times += 1;
         assert!(times < 200, "no way forward");
     }

@@ -10,7 +10,7 @@ use gatecheck_judge::gate::exit_code;
 use crate::{
     app::{
         backends::engine,
-        doctor::{Trial, Tried},
+        doctor::{self, Trial, Tried},
         version::VERSION,
     },
     cli::{error::CliError, printer::Printer},
@@ -21,11 +21,8 @@ const TOLERANCE: f32 = 1e-3;
 
 pub(crate) fn doctor(printer: Printer) -> Result<u8, CliError> {
     printer.result(&machine())?;
-    let scratch = std::env::temp_dir().join(format!("gatecheck-doctor-{}", std::process::id()));
-    let outcome = arms(&scratch, printer);
-    // Nothing of value is in there.
-    let _ = std::fs::remove_dir_all(&scratch);
-    outcome
+    let scratch = doctor::scratch()?;
+    arms(scratch.path(), printer)
 }
 
 fn machine() -> String {

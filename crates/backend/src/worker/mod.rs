@@ -8,6 +8,7 @@ pub mod orphan;
 pub mod process;
 pub mod protocol;
 pub mod session;
+mod tail;
 pub mod wire;
 
 use protocol::{Request, Response};
@@ -62,6 +63,9 @@ pub enum WorkerError {
     /// The worker reported a failure of its own.
     #[error("{0}")]
     Reported(String),
+    /// What it loaded is not what it should be.
+    #[error("`{}` changed since the run was planned", .0.display())]
+    Changed(std::path::PathBuf),
     /// The user stopped the run.
     #[error("stopped by the user")]
     Stopped,

@@ -1,14 +1,16 @@
 //! The parent's side: a child process with a deadline on every answer.
+//!
+//! The parent itself never touches a pipe: a worker that is stopped neither reads nor writes, and a pipe that is
+//! full or empty would hold the parent for as long. Threads do, which end with the worker.
 
 use std::{
-    collections::VecDeque,
-    io::{BufRead, BufReader},
+    io::{BufReader, Write},
     path::PathBuf,
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     time::{Duration, Instant},
 };
@@ -16,11 +18,9 @@ use std::{
 use super::{
     Launcher, Worker, WorkerError,
     protocol::{MAGIC, PROTOCOL, Request, Response},
+    tail::Tail,
     wire::{receive_response, send_request},
 };
-
-/// Lines of standard error kept for a failure.
-const LINES: usize = 40;
 
 /// How often a wait looks whether the user wants to stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -46,11 +46,16 @@ impl Launcher for ProcessLauncher {
         #[cfg(unix)]
         super::orphan::dies_with_parent(&mut command);
         let mut child = command.spawn().map_err(WorkerError::Launch)?;
-        let (Some(stdin), Some(stdout), Some(stderr)) =
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(WorkerError::Protocol("a pipe is missing".to_owned()));
         };
+        let (requests, frames) = channel::<Vec<u8>>();
+        std::thread::spawn(move || {
+            // A worker that is gone says so by closing its output.
+            while frames.recv().is_ok_and(|frame| stdin.write_all(&frame).is_ok()) {}
+        });
         let (sender, answers) = channel();
         std::thread::spawn(move || {
             let mut reader = BufReader::new(stdout);
@@ -62,19 +67,9 @@ impl Launcher for ProcessLauncher {
                 }
             }
         });
-        let lines = Arc::new(Mutex::new(VecDeque::new()));
-        let kept = Arc::clone(&lines);
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                let mut lines = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                if lines.len() == LINES {
-                    lines.pop_front();
-                }
-                lines.push_back(String::from_utf8_lossy(&line).into_owned());
-            }
-        });
+        let stderr = Tail::of(stderr);
         let Self { deadline, stop, .. } = self.clone();
-        let mut worker = ProcessWorker { child, stdin, answers, lines, deadline, stop };
+        let mut worker = ProcessWorker { child, requests, answers, stderr, deadline, stop };
         worker.greet()?;
         Ok(Box::new(worker))
     }
@@ -82,9 +77,9 @@ impl Launcher for ProcessLauncher {
 
 struct ProcessWorker {
     child: Child,
-    stdin: ChildStdin,
+    requests: Sender<Vec<u8>>,
     answers: Receiver<std::io::Result<Response>>,
-    lines: Arc<Mutex<VecDeque<String>>>,
+    stderr: Tail,
     deadline: Duration,
     stop: Arc<AtomicBool>,
 }
@@ -138,10 +133,12 @@ impl Worker for ProcessWorker {
         if self.stop.load(Ordering::Relaxed) {
             return Err(WorkerError::Stopped);
         }
-        match send_request(&mut self.stdin, request) {
+        let mut frame = Vec::new();
+        send_request(&mut frame, request).map_err(|error| WorkerError::Protocol(error.to_string()))?;
+        match self.requests.send(frame) {
+            Ok(()) => self.receive(),
             // The worker is gone; what it said last tells more than the broken pipe.
             Err(_) => Err(WorkerError::Died(self.ending())),
-            Ok(()) => self.receive(),
         }
     }
 
@@ -150,8 +147,7 @@ impl Worker for ProcessWorker {
     }
 
     fn stderr(&self) -> String {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+        self.stderr.text()
     }
 }
 
@@ -161,3 +157,7 @@ impl Drop for ProcessWorker {
         let _ = self.child.wait();
     }
 }
+
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod tests;

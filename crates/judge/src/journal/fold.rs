@@ -72,7 +72,9 @@ impl State {
             self.before = self.record.wall_ns;
             self.since = unix_ns;
         }
-        self.record.wall_ns = self.before + unix_ns.saturating_sub(self.since);
+        // The clock of the machine may have been set back meanwhile: no line takes from what went before.
+        let wall_ns = self.before.saturating_add(unix_ns.saturating_sub(self.since));
+        self.record.wall_ns = self.record.wall_ns.max(wall_ns);
         match event {
             Event::Begun(_) | Event::Resumed | Event::Phase(_) | Event::Interrupted => {}
             Event::Session { arm, session } => self.arm(arm)?.sessions.push(session),

@@ -278,3 +278,52 @@ fn failures_are_kept() {
     journal.write(Event::Failed { arm: 1, failure: failure.clone() }).unwrap();
     assert_eq!(fold(folder.path()).unwrap().record.arms[1].failure, Some(failure));
 }
+
+#[test]
+fn a_clock_that_is_set_back_takes_no_time_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(JOURNAL);
+    drop(written(folder.path(), &fixture::record()));
+    let lines = fs::read_to_string(&path).unwrap();
+    // What each line says the time is, and what the record then says the run took.
+    let wall = |times: &dyn Fn(usize) -> u64| {
+        let retimed = lines.lines().enumerate().map(|(number, line)| {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["unix_ns"] = times(number).into();
+            format!("{line}\n")
+        });
+        fs::write(&path, retimed.collect::<String>()).unwrap();
+        fold(folder.path()).unwrap().record.wall_ns
+    };
+    let count = lines.lines().count() as u64;
+    assert!(count > 4);
+    assert_eq!(wall(&|number| 1000 + number as u64), count - 1);
+    // Back before the beginning in the third line, for good.
+    assert_eq!(wall(&|number| if number < 2 { 1000 + 50 * number as u64 } else { 7 }), 50);
+    assert_eq!(wall(&|number| if number == 0 { u64::MAX } else { 0 }), 0);
+    assert_eq!(wall(&|number| if number == 0 { 0 } else { u64::MAX }), u64::MAX);
+}
+
+#[test]
+fn a_journal_that_is_somebody_else_s_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join(JOURNAL), folder.path().join("other"));
+    let (header, _) = lines(&fixture::record());
+    let refused = || {
+        let error = Journal::begin(folder.path(), header.clone()).unwrap_err();
+        assert!(matches!(&error, JournalError::File(error) if error.action == "open"), "{error}");
+        fs::remove_file(&path).unwrap();
+    };
+    std::os::unix::fs::symlink(&other, &path).unwrap();
+    refused();
+    assert!(!other.exists());
+    fs::write(&other, "precious").unwrap();
+    std::os::unix::fs::symlink(&other, &path).unwrap();
+    refused();
+    fs::hard_link(&other, &path).unwrap();
+    refused();
+    assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    refused();
+    Journal::begin(folder.path(), header.clone()).unwrap();
+}

@@ -2,8 +2,8 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{BufReader, Read, Write},
-    os::unix::fs::MetadataExt,
+    io::{self, BufReader, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -71,11 +71,14 @@ impl Journal {
 
     fn lock(folder: &Path, options: &mut OpenOptions) -> Result<Self, JournalError> {
         let path = folder.join(JOURNAL);
-        let file = options
-            .read(true)
-            .append(true)
-            .open(&path)
-            .map_err(|error| FileError::new("open", &path, error))?;
+        let failed = |error| FileError::new("open", &path, error);
+        // What a link leads to is somebody else's.
+        options.read(true).append(true).custom_flags(libc::O_NOFOLLOW);
+        let file = options.open(&path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() || metadata.nlink() > 1 {
+            return Err(failed(io::Error::other("it is not a plain file of its own")).into());
+        }
         match file.try_lock() {
             // One that finished meanwhile has removed the file that was opened, and a third may have begun another.
             Ok(()) if is_at(&file, &path) => Ok(Self { file, path }),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gatecheck_base::fs::{FileError, read as read_bytes, read_text, sha256, write_atomic};
+use gatecheck_base::fs::{FileError, read as read_bytes, read_text, sha256, write_together};
 use serde_json::Value;
 
 use super::{OLDEST_VERSION, RunRecord, SCHEMA_VERSION, columns::Columns, older};
@@ -100,8 +100,8 @@ pub fn read(folder: &Path) -> Result<RunRecord, RecordError> {
     Ok(record)
 }
 
-/// Writes a record into `folder`. Each of the two files is whole at any time. The columns come first, and the
-/// scalars hold their checksum: between the two, where an older record is replaced, a reader gets
+/// Writes a record into `folder`. Each of the two files is whole at any time, and none is replaced unless the disk
+/// has room for both. The columns come first, and the scalars hold their checksum: between the two, a reader gets
 /// [`RecordError::Foreign`], and never the columns of one record with the scalars of another.
 pub fn write(folder: &Path, record: &mut RunRecord) -> Result<(), RecordError> {
     let columns = Columns::take(record);
@@ -116,14 +116,16 @@ fn write_both(folder: &Path, scalars: &RunRecord, columns: &Columns) -> Result<(
     let bytes = columns.to_bytes(&scalars.arms).map_err(|error| malformed(error.to_string()))?;
     let mut json = serde_json::to_value(scalars).map_err(|error| malformed(error.to_string()))?;
     json[CHECKSUM] = Value::String(sha256(&bytes));
-    write_atomic(&folder.join(COLUMNS), &bytes).map_err(RecordError::Write)?;
     let mut text = json.to_string();
     text.push('\n');
-    write_atomic(&path, text.as_bytes()).map_err(RecordError::Write)
+    let files = [(Path::new(COLUMNS), bytes.as_slice()), (Path::new(RECORD), text.as_bytes())];
+    write_together(folder, &files).map_err(RecordError::Write)
 }
 
 #[cfg(test)]
 mod tests {
+    use gatecheck_base::fs::write_atomic;
+
     use super::*;
     use crate::fixture;
 

@@ -219,12 +219,8 @@ pub fn verdict(report: &Report) -> String {
 /// Foreign text on one line, without what could steer a terminal or turn the direction of writing,
 /// and without the two characters beyond the control characters that XML forbids.
 pub fn plain(foreign: &str) -> String {
-    let is_dropped = |letter: char| {
-        matches!(
-            letter,
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}'
-        )
-    };
+    let is_dropped =
+        |letter: char| text::turns_direction(letter) || matches!(letter, '\u{fffe}' | '\u{ffff}');
     let shown = foreign.chars().filter(|letter| !is_dropped(*letter));
     shown.map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
