@@ -66,7 +66,7 @@ fn header(request: &Request, name: &'static str) -> String {
     found.map(|header| header.value.as_str().to_owned()).unwrap_or_default()
 }
 
-/// `/api/models/ID/revision/REVISION`, or `/[datasets/]ID/resolve/SHA/FILE` with a range.
+/// `/api/models/ID/revision/REVISION`, or `/[datasets/]ID/resolve/SHA/FILE`.
 fn answer(request: Request, files: &Files) {
     let url = request.url().replace("%2F", "/");
     let status = |request: Request, status: u16| {
@@ -92,18 +92,19 @@ fn answer(request: Request, files: &Files) {
     }
 }
 
-/// Sends the range asked for.
+/// Sends the file, from the byte asked for on.
 fn send(request: Request, content: &[u8]) {
     let range = header(&request, "Range");
-    let (start, end) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
-    let (start, total) = (start.parse::<usize>().unwrap(), content.len());
-    let end = end.parse().map_or(total, |end: usize| (end + 1).min(total));
+    let start = range.strip_prefix("bytes=").and_then(|range| range.trim_end_matches('-').parse().ok());
+    let (start, total) = (start.unwrap_or(0), content.len());
     let header = |name: &str, value: &str| Header::from_bytes(name, value).unwrap();
-    let response = Response::from_data(&content[start..end])
-        .with_status_code(206)
+    let response = Response::from_data(&content[start..])
+        .with_status_code(if range.is_empty() { 200 } else { 206 })
+        // Even where only headers are asked for, the length is told.
+        .with_chunked_threshold(usize::MAX)
         .with_header(header("ETag", &format!("\"{}\"", gatecheck_base::fs::sha256(content))))
         .with_header(header("X-Repo-Commit", SHA))
-        .with_header(header("Content-Range", &format!("bytes {start}-{}/{total}", end.max(1) - 1)));
+        .with_header(header("Content-Range", &format!("bytes {start}-{}/{total}", total.max(1) - 1)));
     let _ = request.respond(response);
 }
 

@@ -3,12 +3,15 @@
 //! [`Hub::model_snapshot`] and [`Hub::dataset_files`] take everything from one commit. Nothing that
 //! is downloaded is trusted: no pickles, no code, no file name that leaves its folder.
 
+mod client;
 mod dataset;
 pub mod download;
 mod error;
 mod model;
 mod names;
 mod settings;
+mod store;
+mod transfer;
 
 #[cfg(test)]
 mod tests;
