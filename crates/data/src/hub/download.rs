@@ -14,25 +14,11 @@ use super::{
     client::{Client, Limits, is_busy},
     names,
     store::Store,
-    transfer::Transfer,
+    transfer::{Observer, Transfer},
 };
 
 /// What file names look different for in an address.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
-
-/// How far one download has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress<'a> {
-    /// The file's name in its repository.
-    pub file: &'a str,
-    /// Bytes so far.
-    pub received: u64,
-    /// Bytes in all.
-    pub total: u64,
-}
-
-/// What is told of progress, called often.
-pub(super) type Observer<'a> = &'a mut dyn FnMut(Progress<'_>);
 
 /// The Hub, or its cache.
 pub struct Hub {

@@ -17,9 +17,6 @@ mod transfer;
 mod tests;
 
 pub use self::{
-    dataset::DatasetFiles,
-    download::{Hub, Progress},
-    error::HubError,
-    model::Snapshot,
-    settings::HubSettings,
+    dataset::DatasetFiles, download::Hub, error::HubError, model::Snapshot, settings::HubSettings,
+    transfer::Progress,
 };

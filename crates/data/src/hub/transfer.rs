@@ -13,10 +13,23 @@ use ureq::http::StatusCode;
 use super::{
     HubError,
     client::{Client, Reply, header},
-    download::{Observer, Progress},
     names,
     store::{Announced, Part, Store},
 };
+
+/// How far one download has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress<'a> {
+    /// The file's name in its repository.
+    pub file: &'a str,
+    /// Bytes so far.
+    pub received: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// What is told of progress, called often.
+pub(super) type Observer<'a> = &'a mut dyn FnMut(Progress<'_>);
 
 /// Where a file is, on the Hub and in the cache.
 pub(super) struct Transfer<'a> {
