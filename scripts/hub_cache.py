@@ -62,11 +62,13 @@ def handler(folder):
     return Hub
 
 
-def python(home, endpoint, local):
-    """`snapshot_download` in a process of its own, since it reads its variables once: folder and warnings."""
+def python(home, endpoint, names):
+    """Downloads `names` with Python, and tells the snapshot's folder and warnings; in a process of its own, since
+    the library reads its variables once."""
     code = (
         "import json, huggingface_hub as h\n"
-        f"folder = h.snapshot_download({REPO!r}, local_files_only={local})\n"
+        f"for name in {names!r}: h.hf_hub_download({REPO!r}, name)\n"
+        f"folder = h.snapshot_download({REPO!r}, local_files_only=True)\n"
         "print(json.dumps([folder, [str(w) for w in h.scan_cache_dir().warnings]]))"
     )
     environment = os.environ | {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "HF_TOKEN": "hf_secret"}
@@ -98,14 +100,14 @@ def main():
         for folder in (ours, theirs):
             folder.mkdir()
         program(arguments, ours / "hf", endpoint, ours)
-        folder, warnings = python(ours / "hf", "http://127.0.0.1:9", True)
+        folder, warnings = python(ours / "hf", "http://127.0.0.1:9", [])
         assert not warnings, warnings
         found = {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
         assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(found), set(found)
         for name, content in found.items():
             assert content == (arguments.model / name).read_bytes(), name
         print(f"huggingface_hub finds {', '.join(sorted(found))} of ours, and nothing to warn of")
-        python(theirs / "hf", endpoint, False)
+        python(theirs / "hf", endpoint, sorted(found))
         program(arguments, theirs / "hf", None, theirs)
         print("this program finds what huggingface_hub downloaded")
 

@@ -20,7 +20,7 @@ use crate::{
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 const TOKEN: &str = "hf_verySecretToken";
-pub(crate) const RUN: &str =
+const RUN: &str =
     "run --model org/tiny --dataset pairs --config own.yaml --mock mock.json --latency-queries 20 --out out";
 
 /// Files by their path on the Hub, such as `org/tiny/config.json`.

@@ -12,8 +12,7 @@ use gatecheck_base::fs;
 use sha1::{Digest, Sha1};
 use tempfile::TempDir;
 
-use super::{Hub, HubSettings};
-use crate::hub::client::Limits;
+use crate::hub::{Hub, HubSettings, client::Limits};
 
 /// The only commit there is.
 pub(super) const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
