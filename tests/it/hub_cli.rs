@@ -3,13 +3,15 @@
 use std::{
     collections::BTreeMap,
     fs::File,
+    io::Read,
     process::Command,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use polars::prelude::{NamedFrom, ParquetWriter, Series, df};
 use serde_json::json;
-use tiny_http::{Header, Request, Response, Server};
+use tiny_http::{Header, Request, Response, Server, StatusCode};
 
 use crate::{
     harness::{Output, Place},
@@ -24,11 +26,11 @@ const RUN: &str =
 /// Files by their path on the Hub, such as `org/tiny/config.json`.
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// The server, its address, and the paths and tokens it was asked with.
-struct FakeHub {
+/// The server, its address, and the methods, paths and tokens it was asked with.
+pub(crate) struct FakeHub {
     server: Arc<Server>,
     endpoint: String,
-    requests: Arc<Mutex<Vec<(String, String)>>>,
+    pub(crate) requests: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Drop for FakeHub {
@@ -42,19 +44,20 @@ impl FakeHub {
         let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
         let endpoint = format!("http://{}", server.server_addr());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (own, seen) = (server.clone(), requests.clone());
+        let (own, seen, files) = (server.clone(), requests.clone(), Arc::new(files));
         std::thread::spawn(move || {
             for request in own.incoming_requests() {
                 let token = header(&request, "Authorization");
-                seen.lock().unwrap().push((request.url().to_owned(), token));
-                answer(request, &files);
+                seen.lock().unwrap().push((format!("{} {}", request.method(), request.url()), token));
+                let files = files.clone();
+                std::thread::spawn(move || answer(request, &files));
             }
         });
         Self { server, endpoint, requests }
     }
 
     /// A command that asks this Hub.
-    fn ask(&self, place: &Place, arguments: &str) -> Command {
+    pub(crate) fn ask(&self, place: &Place, arguments: &str) -> Command {
         let mut command = place.command(arguments);
         command.env("HF_ENDPOINT", &self.endpoint).env("HF_TOKEN", TOKEN).env_remove("HF_HUB_OFFLINE");
         command
@@ -66,7 +69,7 @@ fn header(request: &Request, name: &'static str) -> String {
     found.map(|header| header.value.as_str().to_owned()).unwrap_or_default()
 }
 
-/// `/api/models/ID/revision/REVISION`, or `/[datasets/]ID/resolve/SHA/FILE` with a range.
+/// `/api/models/ID/revision/REVISION`, or `/[datasets/]ID/resolve/SHA/FILE`.
 fn answer(request: Request, files: &Files) {
     let url = request.url().replace("%2F", "/");
     let status = |request: Request, status: u16| {
@@ -92,23 +95,35 @@ fn answer(request: Request, files: &Files) {
     }
 }
 
-/// Sends the range asked for.
+/// A body that takes its time, 100 ms for 400 kB, so that there are moments within it.
+struct Slow<'a>(&'a [u8]);
+
+impl Read for Slow<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        std::thread::sleep(Duration::from_millis(1));
+        let count = buffer.len().min(4000);
+        self.0.read(&mut buffer[..count])
+    }
+}
+
+/// Sends the file, from the byte asked for on.
 fn send(request: Request, content: &[u8]) {
     let range = header(&request, "Range");
-    let (start, end) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
-    let (start, total) = (start.parse::<usize>().unwrap(), content.len());
-    let end = end.parse().map_or(total, |end: usize| (end + 1).min(total));
+    let start = range.strip_prefix("bytes=").and_then(|range| range.trim_end_matches('-').parse().ok());
+    let (start, total) = (start.unwrap_or(0), content.len());
     let header = |name: &str, value: &str| Header::from_bytes(name, value).unwrap();
-    let response = Response::from_data(&content[start..end])
-        .with_status_code(206)
+    let status = StatusCode(if range.is_empty() { 200 } else { 206 });
+    let response = Response::new(status, Vec::new(), Slow(&content[start..]), Some(total - start), None)
+        // Even where only headers are asked for, the length is told.
+        .with_chunked_threshold(usize::MAX)
         .with_header(header("ETag", &format!("\"{}\"", gatecheck_base::fs::sha256(content))))
         .with_header(header("X-Repo-Commit", SHA))
-        .with_header(header("Content-Range", &format!("bytes {start}-{}/{total}", end.max(1) - 1)));
+        .with_header(header("Content-Range", &format!("bytes {start}-{}/{total}", total.max(1) - 1)));
     let _ = request.respond(response);
 }
 
 /// The tiny model as `org/tiny` and 300 pairs as `org/pairs`, and a place that knows the latter.
-fn hub() -> (Place, FakeHub) {
+pub(crate) fn hub() -> (Place, FakeHub) {
     let place = Place::new();
     TinyModel::classifier().save(&place.path("made"));
     let mut files = Files::new();
@@ -143,7 +158,7 @@ fn write_pairs(place: &Place) {
 
 /// Runs a command; its token must be nowhere in what it says.
 #[track_caller]
-fn told(mut command: Command) -> Output {
+pub(crate) fn told(mut command: Command) -> Output {
     let output = Output::of(command.spawn().unwrap());
     assert!(!output.stdout.contains(TOKEN) && !output.stderr.contains(TOKEN));
     output

@@ -80,6 +80,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["src/cli"]),
     ("serde_saphyr", &["src/app/config"]),
     ("hf_hub", &["crates/data/src/hub"]),
+    ("ureq", &["crates/data/src/hub"]),
     ("polars", &["crates/data/src/dataset"]),
     ("memmap2", &["crates/model/src/weights.rs"]),
     ("tokenizers", &["crates/model/src/tokenizer.rs"]),

@@ -16,6 +16,7 @@ mod golden;
 mod golden_run;
 mod harness;
 mod hub_cli;
+mod hub_faults;
 mod labels;
 mod layering;
 #[cfg(feature = "mlx")]

@@ -2,59 +2,44 @@
 
 use std::{
     error::Error,
-    io,
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
-    time::Duration,
 };
 
-use gatecheck_base::fs;
-use hf_hub::{
-    Cache, CacheRepo, Repo, RepoType,
-    api::sync::{Api, ApiBuilder, ApiError, ApiRepo},
+use hf_hub::{Cache, Repo, RepoType, api::RepoInfo};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{
+    HubError, HubSettings,
+    client::{Client, Limits, is_busy},
+    names,
+    store::Store,
+    transfer::{Observer, Transfer},
 };
 
-use super::{HubError, HubSettings, names};
-
-/// Attempts at one file.
-const ATTEMPTS: u32 = 3;
-
-/// How far one download has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress<'a> {
-    /// The file's name in its repository.
-    pub file: &'a str,
-    /// Bytes so far.
-    pub received: u64,
-    /// Bytes in all.
-    pub total: u64,
-}
-
-/// What is told of progress, called often.
-pub(super) type Observer<'a> = &'a mut dyn FnMut(Progress<'_>);
+/// What file names look different for in an address.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 /// The Hub, or its cache.
 pub struct Hub {
     pub(super) settings: HubSettings,
-    api: Api,
+    client: Client,
 }
 
 impl Hub {
     /// Opens the Hub; nothing is asked of it yet.
     pub fn new(settings: HubSettings) -> Result<Self, HubError> {
-        let api = ApiBuilder::from_cache(Cache::new(settings.cache.clone()))
-            .with_endpoint(settings.endpoint.clone())
-            .with_token(settings.token.clone())
-            .with_progress(false)
-            .build();
-        let endpoint = settings.endpoint.clone();
-        let api = api.map_err(|error| HubError::Unreachable {
-            what: "anything".into(),
-            endpoint,
-            source: Arc::new(error),
-        })?;
-        Ok(Self { settings, api })
+        Self::with_limits(settings, Limits::default())
+    }
+
+    /// The same with other limits.
+    pub(super) fn with_limits(settings: HubSettings, limits: Limits) -> Result<Self, HubError> {
+        let scheme = settings.endpoint.split_once("://").map_or("", |(scheme, _)| scheme);
+        if settings.offline.is_none() && !["http", "https"].contains(&scheme) {
+            return Err(HubError::Endpoint { endpoint: settings.endpoint });
+        }
+        let client = Client::new(&settings, limits);
+        Ok(Self { settings, client })
     }
 
     /// The commit that `revision` means now, and its files; from the cache when offline, or when the
@@ -70,18 +55,19 @@ impl Hub {
         }
         let repo = Repo::with_revision(id.to_owned(), kind, revision.to_owned());
         let asked = if revision == "main" { what.clone() } else { format!("{what}, revision `{revision}`") };
-        let info = match self.api.repo(repo.clone()).info() {
+        let info = match self.info(&asked, &repo) {
             Ok(info) => info,
             Err(error) => {
-                let error = self.explain(&asked, error);
                 let HubError::Unreachable { source, .. } = &error else { return Err(error) };
                 return self.cached_commit(kind, id, revision, Alone::Down(source.clone())).ok_or(error);
             }
         };
         let files: Vec<_> = info.siblings.into_iter().map(|file| file.rfilename).collect();
-        let unsafe_name = [&info.sha].into_iter().chain(&files).find(|name| !names::stays_inside(name));
-        if let Some(file) = unsafe_name {
+        if let Some(file) = files.iter().find(|name| !names::stays_inside(name)) {
             return Err(HubError::Unsafe { what, file: file.clone() });
+        }
+        if !names::is_commit(&info.sha) {
+            return Err(self.client.odd(&asked, format!("`{}` is no commit", info.sha)));
         }
         let exact = Repo::with_revision(id.to_owned(), kind, info.sha.clone());
         let cache = Cache::new(self.settings.cache.clone());
@@ -89,11 +75,18 @@ impl Hub {
             hub: self,
             what,
             folder: cache.repo(exact.clone()).pointer_path(&info.sha),
-            remote: Ok(self.api.repo(exact)),
-            named: cache.repo(repo),
+            remote: Ok(exact),
+            revision: revision.to_owned(),
             sha: info.sha,
             files,
         })
+    }
+
+    /// What the Hub says of a repository. While it is down the cache may serve, so that is not waited out.
+    fn info(&self, what: &str, repo: &Repo) -> Result<RepoInfo, HubError> {
+        let url = format!("{}/api/{}", self.settings.endpoint, repo.api_url());
+        let text = self.client.retrying(is_busy, || self.client.text(what, &url))?;
+        serde_json::from_str(&text).map_err(|error| self.client.odd(what, error.to_string()))
     }
 
     /// What the cache has of a commit.
@@ -112,8 +105,7 @@ impl Hub {
             Err(_) if names::is_commit(repo.revision()) => repo.revision().to_owned(),
             Err(_) => return None,
         };
-        let named = cache.repo(repo);
-        let folder = names::stays_inside(&sha).then(|| named.pointer_path(&sha))?;
+        let folder = names::stays_inside(&sha).then(|| cache.repo(repo).pointer_path(&sha))?;
         let mut files = Vec::new();
         list(&folder, "", &mut files);
         (!files.is_empty()).then(|| Commit {
@@ -121,31 +113,10 @@ impl Hub {
             what: words(kind, id),
             folder,
             remote: Err(alone),
-            named,
+            revision: revision.to_owned(),
             sha,
             files,
         })
-    }
-
-    /// Turns hf-hub's error into one that says what to do.
-    fn explain(&self, what: &str, error: ApiError) -> HubError {
-        let (what, endpoint) = (what.to_owned(), self.settings.endpoint.clone());
-        match error {
-            ApiError::RequestError(error) => match *error {
-                ureq::Error::StatusCode(404 | 410) => HubError::NotFound { what, endpoint },
-                ureq::Error::StatusCode(status @ (401 | 403)) => {
-                    HubError::Denied { what, endpoint, status, with_token: self.settings.token.is_some() }
-                }
-                ureq::Error::StatusCode(status) => HubError::Status { what, endpoint, status },
-                error => HubError::Unreachable { what, endpoint, source: Arc::new(error) },
-            },
-            ApiError::TooManyRetries(error) => self.explain(&what, *error),
-            ApiError::LockAcquisition(_) => HubError::Busy { what },
-            ApiError::IoError(error) if is_of_disk(&error) => {
-                fs::FileError::new("write into", &self.settings.cache, error).into()
-            }
-            error => HubError::Unreachable { what, endpoint, source: Arc::new(error) },
-        }
     }
 }
 
@@ -163,22 +134,6 @@ fn words(kind: RepoType, id: &str) -> String {
         RepoType::Dataset => format!("dataset `{id}`"),
         RepoType::Model | RepoType::Space => format!("model `{id}`"),
     }
-}
-
-/// Whether it is the cache that failed: while a body is copied into a file, hf-hub has one error for both sides.
-fn is_of_disk(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge
-            | io::ErrorKind::ReadOnlyFilesystem
-            | io::ErrorKind::PermissionDenied
-            | io::ErrorKind::NotFound
-            | io::ErrorKind::AlreadyExists
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::IsADirectory
-    )
 }
 
 /// Every file below a folder, as paths with `/`, sorted.
@@ -207,9 +162,10 @@ pub(super) struct Commit<'a> {
     pub(super) files: Vec<String>,
     /// Where its files are, once fetched.
     pub(super) folder: PathBuf,
-    remote: Result<ApiRepo, Alone>,
-    /// The repository under the revision as asked for.
-    named: CacheRepo,
+    /// The repository at this commit.
+    remote: Result<Repo, Alone>,
+    /// The revision as asked for.
+    revision: String,
 }
 
 impl Commit<'_> {
@@ -238,97 +194,35 @@ impl Commit<'_> {
         if path.is_file() {
             return Ok(path);
         }
-        let remote = self.remote.as_ref().map_err(|alone| self.not_cached(alone))?;
-        let mut attempt = 1;
-        loop {
-            match self.download(remote, file, &path, observer) {
-                Err(HubError::Unreachable { .. } | HubError::Damaged { .. } | HubError::Status { .. })
-                    if attempt < ATTEMPTS =>
-                {
-                    thread::sleep(Duration::from_millis(300 * u64::from(attempt)));
-                    attempt += 1;
-                }
-                Ok(()) => return Ok(path),
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Downloads one file and checks it. hf-hub resumes half files, but checks neither their size nor
-    /// their checksum, and takes names from the answer's headers.
-    fn download(
-        &self,
-        remote: &ApiRepo,
-        file: &str,
-        path: &Path,
-        observer: Observer<'_>,
-    ) -> Result<(), HubError> {
-        let what = format!("`{file}` of {}", self.what);
-        let explain = |error| self.hub.explain(&what, error);
-        let metadata = self.hub.api.metadata(&remote.url(file)).map_err(explain)?;
-        if !names::stays_inside(metadata.etag()) {
-            return Err(HubError::Unsafe { what, file: metadata.etag().to_owned() });
-        }
-        if metadata.commit_hash() != self.sha {
-            let detail = format!("it is from commit `{}`, not `{}`", metadata.commit_hash(), self.sha);
-            return Err(HubError::Damaged { what, detail });
-        }
-        let blob = self.named.blob_path(metadata.etag());
-        let part = blob.with_extension("part");
-        if std::fs::metadata(&part).is_ok_and(|part| part.len() >= metadata.size() as u64) {
-            let _ = std::fs::remove_file(&part);
-        }
-        remote
-            .download_with_progress(file, Bridge { file, received: 0, total: 0, observer })
-            .map_err(explain)?;
-        verify(&what, path, metadata.size() as u64, metadata.etag()).inspect_err(|_| {
-            for wrong in [path, &blob, &part] {
-                let _ = std::fs::remove_file(wrong);
-            }
-        })
+        let repo = self.remote.as_ref().map_err(|alone| self.not_cached(alone))?;
+        let address = utf8_percent_encode(file, ENCODED);
+        let transfer = Transfer {
+            client: &self.hub.client,
+            store: &self.store(repo),
+            what: format!("`{file}` of {}", self.what),
+            url: format!("{}/{}/resolve/{}/{address}", self.hub.settings.endpoint, repo.url(), self.sha),
+            commit: &self.sha,
+            file,
+        };
+        self.hub.client.retrying(may_pass, || transfer.run(observer))?;
+        Ok(path)
     }
 
     /// Notes in the cache which commit the revision meant, as Python does, for use without a network.
     pub(super) fn remember(&self) -> Result<(), HubError> {
-        if self.remote.is_err() {
-            return Ok(());
+        match &self.remote {
+            Ok(repo) => Ok(self.store(repo).refer(&self.revision, &self.sha)?),
+            Err(_) => Ok(()),
         }
-        let noted = self.named.create_ref(&self.sha);
-        noted.map_err(|error| fs::FileError::new("write into", &self.hub.settings.cache, error).into())
+    }
+
+    fn store(&self, repo: &Repo) -> Store {
+        Store::new(self.hub.settings.cache.join(repo.folder_name()))
     }
 }
 
-/// Compares size and, for large files, whose tag is their SHA-256, the checksum.
-fn verify(what: &str, path: &Path, size: u64, etag: &str) -> Result<(), HubError> {
-    let metadata = std::fs::metadata(path).map_err(|error| fs::FileError::new("read", path, error))?;
-    let damaged = |detail| Err(HubError::Damaged { what: what.to_owned(), detail });
-    if metadata.len() != size {
-        return damaged(format!("{} bytes instead of {size}", metadata.len()));
-    }
-    let is_sha256 = etag.len() == 64 && etag.chars().all(|c| c.is_ascii_hexdigit());
-    if is_sha256 && fs::sha256_file(path)? != etag {
-        return damaged("its SHA-256 is not the one announced".into());
-    }
-    Ok(())
-}
-
-/// hf-hub's progress to ours.
-struct Bridge<'a, 'b> {
-    file: &'a str,
-    received: u64,
-    total: u64,
-    observer: &'a mut (dyn FnMut(Progress<'_>) + 'b),
-}
-
-impl hf_hub::api::Progress for Bridge<'_, '_> {
-    fn init(&mut self, size: usize, _: &str) {
-        (self.received, self.total) = (0, size as u64);
-    }
-
-    fn update(&mut self, size: usize) {
-        self.received += size as u64;
-        (self.observer)(Progress { file: self.file, received: self.received, total: self.total });
-    }
-
-    fn finish(&mut self) {}
+/// Whether another attempt at a file may succeed.
+fn may_pass(error: &HubError) -> bool {
+    let refused_rest = matches!(error, HubError::Status { status: 416, .. });
+    refused_rest || is_busy(error) || matches!(error, HubError::Unreachable { .. } | HubError::Damaged { .. })
 }

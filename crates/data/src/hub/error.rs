@@ -7,6 +7,12 @@ use gatecheck_base::{fs::FileError, kind::ErrorKind, text};
 /// Why something could not be had from the Hub. Tokens are never part of it.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
+    /// The Hub's address is none.
+    #[error("`HF_ENDPOINT` is no http or https address: `{endpoint}`")]
+    Endpoint {
+        /// The address, without name and password.
+        endpoint: String,
+    },
     /// Not the name of a repository.
     #[error("`{id}` is no Hub id such as `facebook/bart-large-mnli`")]
     Id {
@@ -48,6 +54,18 @@ pub enum HubError {
         endpoint: String,
         /// The status.
         status: u16,
+        /// Seconds after which it wants to be asked again.
+        retry_after: Option<u64>,
+    },
+    /// The Hub's answer lacks what every Hub's has, or leads nowhere.
+    #[error("{endpoint} gave no usable answer for {what}: {detail}")]
+    Answer {
+        /// What was asked for.
+        what: String,
+        /// The Hub.
+        endpoint: String,
+        /// What is wrong with it.
+        detail: String,
     },
     /// The Hub cannot be reached, or the connection broke.
     #[error("failed to fetch {what} from {endpoint}")]
@@ -170,7 +188,11 @@ impl HubError {
             Self::Denied { with_token: true, .. } => {
                 "check the spelling; accept its terms on its page with the account of the token in use".into()
             }
+            Self::Status { status: 429, retry_after: Some(seconds), .. } => {
+                format!("too many requests: wait {seconds} s, or set `HF_TOKEN`")
+            }
             Self::Status { status: 429, .. } => "too many requests: wait, or set `HF_TOKEN`".into(),
+            Self::Answer { .. } | Self::Endpoint { .. } => "check `HF_ENDPOINT`".into(),
             Self::Status { .. } => "try again later".into(),
             Self::Unreachable { .. } => "check the network and `HF_ENDPOINT`; with everything in the cache \
                                          already, or a local folder, no network is needed"
@@ -199,7 +221,8 @@ impl HubError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             // What is asked for is not there, or not for this user, and will not be the next time either.
-            Self::Id { .. }
+            Self::Endpoint { .. }
+            | Self::Id { .. }
             | Self::Revision { .. }
             | Self::NotFound { .. }
             | Self::Denied { .. }
@@ -207,9 +230,11 @@ impl HubError {
             | Self::NoData { .. }
             | Self::Subset { .. }
             | Self::Split { .. } => ErrorKind::Usage,
-            Self::Status { .. } | Self::Unreachable { .. } | Self::Damaged { .. } | Self::Busy { .. } => {
-                ErrorKind::Network
-            }
+            Self::Status { .. }
+            | Self::Answer { .. }
+            | Self::Unreachable { .. }
+            | Self::Damaged { .. }
+            | Self::Busy { .. } => ErrorKind::Network,
             Self::Unsafe { .. }
             | Self::NoConfig { .. }
             | Self::OnlyPickles { .. }

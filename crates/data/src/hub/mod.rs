@@ -3,20 +3,20 @@
 //! [`Hub::model_snapshot`] and [`Hub::dataset_files`] take everything from one commit. Nothing that
 //! is downloaded is trusted: no pickles, no code, no file name that leaves its folder.
 
+mod client;
 mod dataset;
 pub mod download;
 mod error;
 mod model;
 mod names;
 mod settings;
+mod store;
+mod transfer;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    dataset::DatasetFiles,
-    download::{Hub, Progress},
-    error::HubError,
-    model::Snapshot,
-    settings::HubSettings,
+    dataset::DatasetFiles, download::Hub, error::HubError, model::Snapshot, settings::HubSettings,
+    transfer::Progress,
 };

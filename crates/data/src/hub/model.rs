@@ -8,11 +8,7 @@ use std::{
 use gatecheck_base::fs;
 use hf_hub::RepoType;
 
-use super::{
-    Hub, HubError,
-    download::{Commit, Observer},
-    names,
-};
+use super::{Hub, HubError, download::Commit, names, transfer::Observer};
 
 /// Which folders of a model belong to it.
 const MODULES: &str = "modules.json";

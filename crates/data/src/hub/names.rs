@@ -35,6 +35,13 @@ pub(super) fn stays_inside(path: &str) -> bool {
         && Path::new(path).components().all(|component| matches!(component, Component::Normal(_)))
 }
 
+/// Whether a server's tag of a file can name it in the cache: a checksum of any writing, and nothing with a folder
+/// or a hidden name in it.
+pub(super) fn is_tag(etag: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '=' | ':');
+    (1..=128).contains(&etag.len()) && etag.chars().all(allowed) && !etag.starts_with('.')
+}
+
 /// Whether this is the name of a commit rather than of a branch.
 pub(super) fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit())
@@ -53,6 +60,14 @@ mod tests {
             ["", "/", "a/", "a/b/c", "../b", "a/..", "a b", "a?b", "-a", "/etc", "a--b/c", "https://x/y"]
         {
             assert!(check_id(id).is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn tags() {
+        assert!(is_tag(&"0a".repeat(32)) && is_tag("d41d8-2") && is_tag("sha1:0a+b="));
+        for tag in ["", "..", "../x", "a/b", "/x", ".a", "W/a", "a\0", &"a".repeat(129)] {
+            assert!(!is_tag(tag), "{tag}");
         }
     }
 

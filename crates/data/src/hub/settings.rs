@@ -2,6 +2,8 @@
 
 use std::{env, fmt, fs, path::PathBuf};
 
+use percent_encoding::percent_decode_str;
+
 /// The Hub that is asked when `HF_ENDPOINT` is not set.
 const ENDPOINT: &str = "https://huggingface.co";
 
@@ -12,8 +14,10 @@ const OFFLINE: [&str; 2] = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"];
 /// resolved here, as the Python library does.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HubSettings {
-    /// Address without a slash at the end.
+    /// Address without a slash at the end, and without name and password.
     pub endpoint: String,
+    /// `name:password` of the address, which goes before the token, as in Python.
+    pub login: Option<String>,
     /// Folder of the cache (`…/hub`).
     pub cache: PathBuf,
     /// Access token.
@@ -22,16 +26,17 @@ pub struct HubSettings {
     pub offline: Option<&'static str>,
 }
 
-/// Leaves the token out.
+/// Leaves token and password out.
 impl fmt::Debug for HubSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { endpoint, cache, token, offline } = self;
-        let token = token.as_ref().map(|_| "…");
+        let Self { endpoint, login, cache, token, offline } = self;
+        let hidden = |secret: &Option<String>| secret.as_ref().map(|_| "…");
         formatter
             .debug_struct("HubSettings")
             .field("endpoint", endpoint)
+            .field("login", &hidden(login))
             .field("cache", cache)
-            .field("token", &token)
+            .field("token", &hidden(token))
             .field("offline", offline)
             .finish()
     }
@@ -57,8 +62,10 @@ impl HubSettings {
             .or_else(|| fs::read_to_string(token_path).ok())
             .map(|token| token.trim().to_owned());
         let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_owned());
+        let (endpoint, login) = split_login(endpoint.trim().trim_end_matches('/'));
         Self {
-            endpoint: endpoint.trim().trim_end_matches('/').to_owned(),
+            endpoint,
+            login,
             cache: cache.unwrap_or_else(|| home.join("hub")),
             token: token.filter(|token| !token.is_empty()),
             offline: OFFLINE.into_iter().find(|name| is_on(variable(name))),
@@ -69,6 +76,15 @@ impl HubSettings {
     pub fn cache_only(self) -> Self {
         Self { offline: Some(OFFLINE[0]), ..self }
     }
+}
+
+/// An address without the name and password in it, which must never be shown, and those.
+fn split_login(address: &str) -> (String, Option<String>) {
+    let start = address.find("://").map_or(0, |at| at + 3);
+    let end = address[start..].find('/').map_or(address.len(), |at| start + at);
+    let Some(at) = address[start..end].rfind('@') else { return (address.to_owned(), None) };
+    let login = percent_decode_str(&address[start..start + at]).decode_utf8_lossy().into_owned();
+    (format!("{}{}", &address[..start], &address[start + at + 1..]), Some(login))
 }
 
 fn is_on(value: Option<String>) -> bool {
@@ -97,7 +113,7 @@ mod tests {
         let settings = settings(&[("HOME", "/home/u"), ("HF_HUB_OFFLINE", "0"), ("HF_TOKEN", " ")]);
         let cache = PathBuf::from("/home/u/.cache/huggingface/hub");
         let endpoint = "https://huggingface.co".to_owned();
-        assert_eq!(settings, HubSettings { endpoint, cache, token: None, offline: None });
+        assert_eq!(settings, HubSettings { endpoint, login: None, cache, token: None, offline: None });
     }
 
     #[test]
@@ -123,5 +139,18 @@ mod tests {
         assert_eq!(settings(&all[1..]).token.as_deref(), Some("hf_path"));
         assert_eq!(settings(&all[2..]).token.as_deref(), Some("hf_home"));
         assert!(!format!("{:?}", settings(&all)).contains("hf_"));
+    }
+
+    #[test]
+    fn name_and_password_of_the_address_stay_hidden() {
+        for (address, endpoint, login) in [
+            ("https://u:p%40s@mirror:8080/hf/", "https://mirror:8080/hf", Some("u:p@s")),
+            ("u:p@mirror", "mirror", Some("u:p")),
+            ("http://mirror/a@b", "http://mirror/a@b", None),
+        ] {
+            let settings = settings(&[("HF_ENDPOINT", address)]);
+            assert_eq!((settings.endpoint.as_str(), settings.login.as_deref()), (endpoint, login));
+            assert!(login.is_none_or(|login| !format!("{settings:?}").contains(login)));
+        }
     }
 }

@@ -1,0 +1,277 @@
+//! Requests to the Hub, each of which ends: silence, loops and refusals become errors, and what may pass is
+//! asked again a few times.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ureq::{
+    Agent, Body,
+    http::{Response, StatusCode},
+};
+
+use super::{HubError, HubSettings};
+
+/// Redirects that are followed.
+const REDIRECTS: usize = 10;
+
+/// A response of the Hub or of a host that it named.
+pub(super) type Reply = Response<Body>;
+
+/// How long the Hub is waited for. A whole transfer has no limit, only its silences.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Until there is a connection.
+    pub(super) connect: Duration,
+    /// Until the headers are there, and between two pieces of a body.
+    pub(super) silence: Duration,
+    /// Bytes that must arrive within a `silence`.
+    pub(super) trickle: u64,
+    /// For an answer that is no file.
+    pub(super) answer: Duration,
+    /// How often one thing is asked for.
+    pub(super) attempts: u32,
+    /// Before the second attempt; twice that before the third, and so on.
+    pub(super) pause: Duration,
+    /// The longest that a server may ask to be left alone; where it asks for more, it is an error.
+    pub(super) longest_pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            silence: Duration::from_secs(30),
+            trickle: 4096,
+            answer: Duration::from_secs(60),
+            attempts: 4,
+            pause: Duration::from_millis(300),
+            longest_pause: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Who asks the Hub.
+pub(super) struct Client {
+    agent: Agent,
+    endpoint: String,
+    authorization: Option<String>,
+    with_token: bool,
+    pub(super) limits: Limits,
+}
+
+/// How far redirects are followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Follow {
+    /// To the end.
+    Everywhere,
+    /// On the Hub itself; the answer that leads elsewhere is the last, for it has what the Hub says of the file.
+    SameHost,
+}
+
+impl Client {
+    pub(super) fn new(settings: &HubSettings, limits: Limits) -> Self {
+        let agent = Agent::config_builder()
+            .max_redirects(0)
+            .http_status_as_error(false)
+            // Checksums and sizes are those of the bytes as they are.
+            .accept_encoding("identity")
+            .user_agent(concat!("gatecheck/", env!("CARGO_PKG_VERSION")))
+            .timeout_resolve(Some(limits.connect))
+            .timeout_connect(Some(limits.connect))
+            .timeout_send_request(Some(limits.silence))
+            .timeout_recv_response(Some(limits.silence))
+            .timeout_per_read(Some(limits.silence))
+            .timeout_per_write(Some(limits.silence))
+            .build();
+        let login = settings.login.as_ref().map(|login| format!("Basic {}", STANDARD.encode(login)));
+        let token = settings.token.as_ref().map(|token| format!("Bearer {token}"));
+        Self {
+            agent: agent.into(),
+            endpoint: settings.endpoint.clone(),
+            with_token: token.is_some(),
+            authorization: login.or(token),
+            limits,
+        }
+    }
+
+    /// The text at an address.
+    pub(super) fn text(&self, what: &str, url: &str) -> Result<String, HubError> {
+        let mut reply = self.ask(what, Ask { head: false, from: 0, limit: Some(self.limits.answer) }, url)?;
+        let text = reply.body_mut().with_config().limit(64 << 20).read_to_string();
+        text.map_err(|error| self.unreachable(what, error))
+    }
+
+    /// What the Hub itself says of a file.
+    pub(super) fn head(&self, what: &str, url: &str) -> Result<Reply, HubError> {
+        let ask = Ask { head: true, from: 0, limit: Some(self.limits.answer) };
+        self.follow(what, ask, url, Follow::SameHost)
+    }
+
+    /// A file, or the rest of it.
+    pub(super) fn file(&self, what: &str, url: &str, from: u64) -> Result<Reply, HubError> {
+        self.ask(what, Ask { head: false, from, limit: None }, url)
+    }
+
+    fn ask(&self, what: &str, ask: Ask, url: &str) -> Result<Reply, HubError> {
+        self.follow(what, ask, url, Follow::Everywhere)
+    }
+
+    /// Asks, and where the answer is a redirect, asks there. The token goes to no other host.
+    fn follow(&self, what: &str, ask: Ask, url: &str, follow: Follow) -> Result<Reply, HubError> {
+        let mut url = url.to_owned();
+        for _ in 0..=REDIRECTS {
+            let reply = self.send(ask, &url).map_err(|error| self.unreachable(what, error))?;
+            if !reply.status().is_redirection() {
+                return self.check(what, reply);
+            }
+            // Such as a 304, which nobody asked for.
+            let Some(location) = header(&reply, "location") else { return self.check(what, reply) };
+            let next = join(&url, location);
+            if follow == Follow::SameHost && host(&next) != host(&self.endpoint) {
+                return Ok(reply);
+            }
+            url = next;
+        }
+        Err(self.odd(what, format!("it redirects more than {REDIRECTS} times")))
+    }
+
+    fn send(&self, ask: Ask, url: &str) -> Result<Reply, ureq::Error> {
+        let mut request = if ask.head { self.agent.head(url) } else { self.agent.get(url) };
+        if let Some(value) = self.authorization.as_ref().filter(|_| host(url) == host(&self.endpoint)) {
+            request = request.header("Authorization", value);
+        }
+        if ask.from > 0 {
+            request = request.header("Range", format!("bytes={}-", ask.from));
+        }
+        match ask.limit {
+            Some(limit) => request.config().timeout_global(Some(limit)).build().call(),
+            None => request.call(),
+        }
+    }
+
+    /// The error that a status means.
+    fn check(&self, what: &str, reply: Reply) -> Result<Reply, HubError> {
+        let (what, endpoint, status) = (what.to_owned(), self.endpoint.clone(), reply.status());
+        match status {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(reply),
+            StatusCode::NOT_FOUND | StatusCode::GONE => Err(HubError::NotFound { what, endpoint }),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(HubError::Denied { what, endpoint, status: status.as_u16(), with_token: self.with_token })
+            }
+            _ => {
+                let retry_after = header(&reply, "retry-after").and_then(|value| value.trim().parse().ok());
+                Err(HubError::Status { what, endpoint, status: status.as_u16(), retry_after })
+            }
+        }
+    }
+
+    /// Asks again after what may pass; a server that names a time is left alone for that long.
+    pub(super) fn retrying<T>(
+        &self,
+        passes: fn(&HubError) -> bool,
+        mut ask: impl FnMut() -> Result<T, HubError>,
+    ) -> Result<T, HubError> {
+        let mut attempt = 1;
+        loop {
+            let error = match ask() {
+                Err(error) if passes(&error) && attempt < self.limits.attempts => error,
+                other => return other,
+            };
+            let pause = match error {
+                HubError::Status { retry_after: Some(seconds), .. } => Duration::from_secs(seconds),
+                _ => self.limits.pause * attempt,
+            };
+            if pause > self.limits.longest_pause {
+                return Err(error);
+            }
+            thread::sleep(pause);
+            attempt += 1;
+        }
+    }
+
+    pub(super) fn unreachable(
+        &self,
+        what: &str,
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> HubError {
+        let (what, endpoint) = (what.to_owned(), self.endpoint.clone());
+        HubError::Unreachable { what, endpoint, source: Arc::new(error) }
+    }
+
+    pub(super) fn odd(&self, what: &str, detail: String) -> HubError {
+        HubError::Answer { what: what.to_owned(), endpoint: self.endpoint.clone(), detail }
+    }
+}
+
+/// One question.
+#[derive(Clone, Copy)]
+struct Ask {
+    head: bool,
+    /// The first byte wanted.
+    from: u64,
+    /// For all of it, the answer's body included.
+    limit: Option<Duration>,
+}
+
+/// Whether a server that answered so may answer otherwise a little later.
+pub(super) fn is_busy(error: &HubError) -> bool {
+    matches!(error, HubError::Status { status: 408 | 425 | 429 | 500 | 502..=504, .. })
+}
+
+/// A header's text.
+pub(super) fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+    reply.headers().get(name)?.to_str().ok()
+}
+
+/// Scheme, host and port of an address.
+fn host(url: &str) -> String {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
+    url[..end].to_ascii_lowercase()
+}
+
+/// Where a `Location` at `url` leads.
+fn join(url: &str, location: &str) -> String {
+    let scheme = url.find("://").map_or("", |at| &url[..at]);
+    if location.split(['/', '?', '#']).next().is_some_and(|start| start.ends_with(':')) {
+        location.to_owned()
+    } else if location.starts_with("//") {
+        format!("{scheme}:{location}")
+    } else if location.starts_with('/') {
+        format!("{}{location}", &url[..host(url).len()])
+    } else {
+        let path = url.split(['?', '#']).next().unwrap_or(url);
+        let folder = path.rfind('/').filter(|at| *at >= host(url).len()).map_or(path, |at| &path[..at]);
+        format!("{folder}/{location}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations() {
+        let url = "http://Hub:80/a/b/c?d=/e";
+        for (location, expected) in [
+            ("https://cdn/x?y=http://z", "https://cdn/x?y=http://z"),
+            ("//cdn/x", "http://cdn/x"),
+            ("/x/y", "http://Hub:80/x/y"),
+            ("x", "http://Hub:80/a/b/x"),
+            ("x?y=http://z", "http://Hub:80/a/b/x?y=http://z"),
+        ] {
+            assert_eq!(join(url, location), expected);
+        }
+        assert_eq!(join("http://hub", "x"), "http://hub/x");
+    }
+
+    #[test]
+    fn the_token_s_host_is_scheme_name_and_port() {
+        assert_eq!(host("HTTPS://Hub.co/a"), host("https://hub.co?x"));
+        for other in
+            ["http://hub.co/a", "https://hub.co:8/a", "https://hub.co.evil/a", "https://hub.co@evil/"]
+        {
+            assert_ne!(host("https://hub.co/a"), host(other), "{other}");
+        }
+    }
+}
