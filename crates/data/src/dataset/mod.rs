@@ -7,7 +7,10 @@
 
 mod cell;
 mod columns;
+#[cfg(test)]
+mod damage_tests;
 mod error;
+mod footer;
 mod jsonl;
 mod labels;
 mod lines;

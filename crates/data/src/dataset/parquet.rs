@@ -1,13 +1,14 @@
 //! Parquet, some rows at a time, by way of polars.
 //!
-//! polars panics on some damaged files and on types that it was built without: each of its calls is one that may.
+//! polars panics on some damaged files and on types that it was built without: each of its calls is one that may. What
+//! would end the program at once is found in the footer before.
 
 use std::{fs::File, path::Path, sync::Arc};
 
 use gatecheck_base::{foreign, fs};
 use polars::prelude::{AnyValue, DataFrame, ParquetReader, PolarsError, SerReader};
 
-use super::{DatasetError, cell::Cell};
+use super::{DatasetError, cell::Cell, footer};
 
 /// Rows of a file that are held at a time.
 const ROWS: usize = 1 << 14;
@@ -61,7 +62,10 @@ fn reader(file: File) -> Result<ParquetReader<File>, PolarsError> {
 }
 
 fn open(path: &Path) -> Result<File, DatasetError> {
-    Ok(File::open(path).map_err(|error| fs::FileError::new("open", path, error))?)
+    let mut file = File::open(path).map_err(|error| fs::FileError::new("open", path, error))?;
+    let footer = footer::check(&mut file).map_err(|error| fs::FileError::new("read", path, error))?;
+    footer.map_err(|what| DatasetError::Parse { path: path.to_owned(), source: what.into() })?;
+    Ok(file)
 }
 
 fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, PolarsError>) -> Result<T, DatasetError> {
