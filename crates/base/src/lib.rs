@@ -1,5 +1,7 @@
-//! The ground floor of gatecheck: whole-or-absent files and whether they changed, kinds of errors, and words for people.
+//! The ground floor of gatecheck: whole-or-absent files and whether they changed, calls that may panic, kinds of
+//! errors, and words for people.
 
+pub mod foreign;
 pub mod fs;
 pub mod kind;
 pub mod stamp;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use gatecheck_base::kind::ErrorKind;
+use gatecheck_base::{foreign, kind::ErrorKind};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokenizers::{
-    NormalizerWrapper, Tokenizer, TruncationParams, TruncationStrategy,
+    NormalizerWrapper, PostProcessor, Tokenizer, TruncationParams, TruncationStrategy,
     normalizers::{Lowercase, Sequence},
 };
 
@@ -154,6 +154,8 @@ impl TextEncoder {
             path: path.clone(),
             reason: error.to_string(),
         };
+        let special =
+            try_out(&tokenizer).map_err(|reason| TokenizerError::Malformed { path: path.clone(), reason })?;
         let tokens = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
         if tokens > config.limits.vocabulary {
             return Err(TokenizerError::Vocabulary { tokens, rows: config.limits.vocabulary });
@@ -161,10 +163,6 @@ impl TextEncoder {
         let limits =
             [Some(config.limits.positions), model_max_length(&settings), config.sentence_limit, max_length];
         let limit = limits.into_iter().flatten().min().unwrap_or(usize::MAX);
-        let special = tokenizer.get_post_processor().map_or(0, |post| {
-            use tokenizers::PostProcessor;
-            post.added_tokens(true)
-        });
         if limit <= special {
             return Err(TokenizerError::Limit { limit, special });
         }
@@ -203,12 +201,12 @@ impl TextEncoder {
     }
 
     fn encode_one(&self, example: usize, text: (&str, Option<&str>)) -> Result<Encoded, TokenizerError> {
-        let encoded = match text {
+        let failed = |reason| TokenizerError::Encode { example, reason };
+        let encoded = foreign::call(|| match text {
             (first, Some(second)) => self.tokenizer.encode_fast((first, second), true),
             (only, None) => self.tokenizer.encode_fast(only, true),
-        };
-        let mut encoded =
-            encoded.map_err(|error| TokenizerError::Encode { example, reason: error.to_string() })?;
+        });
+        let mut encoded = encoded.map_err(failed)?.map_err(|error| failed(error.to_string()))?;
         let truncated = !encoded.take_overflowing().is_empty();
         let mut ids = encoded.get_ids().to_vec();
         let mut type_ids = encoded.get_type_ids().to_vec();
@@ -238,20 +236,70 @@ fn tokenizer(
     settings: &Map<String, Value>,
 ) -> Result<(Tokenizer, PathBuf), TokenizerError> {
     let path = folder.join("tokenizer.json");
-    let (read, path) = if path.is_file() {
-        (Tokenizer::from_file(&path), path)
+    let (json, path) = if path.is_file() {
+        (std::fs::read_to_string(&path).map_err(|error| error.to_string()), path)
     } else if let Some(json) = tokenizer_json(folder, class(config, settings), settings) {
-        (Tokenizer::from_bytes(json.to_string()), folder.join(VOCABULARY))
+        (Ok(json.to_string()), folder.join(VOCABULARY))
     } else {
         let older = OLDER.into_iter().find(|name| folder.join(name).exists());
         return Err(TokenizerError::Missing { folder: folder.to_owned(), older });
     };
-    let reason = |error: tokenizers::Error| error.to_string();
-    let tokenizer = read.map_err(reason).map_err(|reason| {
-        let path = path.clone();
-        TokenizerError::Malformed { path, reason }
-    })?;
-    Ok((tokenizer, path))
+    match json.and_then(|json| parse(&json)) {
+        Ok(tokenizer) => Ok((tokenizer, path)),
+        Err(reason) => Err(TokenizerError::Malformed { path, reason }),
+    }
+}
+
+/// The tokenizer of a `tokenizer.json`.
+fn parse(json: &str) -> Result<Tokenizer, String> {
+    let value: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    if !charsmaps_are_whole(&value) {
+        return Err("the `precompiled_charsmap` is shorter than it says".to_owned());
+    }
+    foreign::call(|| Tokenizer::from_bytes(json))?.map_err(|error| error.to_string())
+}
+
+/// Whether each table of a `Precompiled` normalizer is as long as its first four bytes say: the library reserves that
+/// much, up to 8 GB.
+fn charsmaps_are_whole(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().all(charsmaps_are_whole),
+        Value::Object(fields) => fields.iter().all(|(key, value)| match value.as_str() {
+            Some(table) => {
+                key != "precompiled_charsmap" || announced(table).is_none_or(|size| size <= table.len())
+            }
+            None => charsmaps_are_whole(value),
+        }),
+        _ => true,
+    }
+}
+
+/// The little-endian number that Base64 begins with; `None` where it is not that.
+fn announced(base64: &str) -> Option<usize> {
+    let mut bits = 0_u64;
+    for byte in base64.as_bytes().get(..6)? {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u64::from(digit);
+    }
+    Some(u32::from_le_bytes(((bits >> 4) as u32).to_be_bytes()) as usize)
+}
+
+/// How many special tokens a pair gets, once a text and a pair could be encoded: what a post-processor lacks, the
+/// library finds only then.
+fn try_out(tokenizer: &Tokenizer) -> Result<usize, String> {
+    foreign::call(|| {
+        // That a text cannot be encoded is no mistake of the file.
+        let _ = tokenizer.encode_fast("a", true);
+        let _ = tokenizer.encode_fast(("a", "a"), true);
+        tokenizer.get_post_processor().map_or(0, |post| post.added_tokens(true))
+    })
 }
 
 /// `tokenizer_config.json`; empty where there is none.
@@ -273,3 +321,7 @@ fn model_max_length(settings: &Map<String, Value>) -> Option<usize> {
         .filter(|limit| *limit > 0 && *limit < 1 << 30)
         .map(|limit| limit as usize)
 }
+
+#[cfg(test)]
+#[path = "tokenizer_tests.rs"]
+mod tests;

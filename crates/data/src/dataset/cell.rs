@@ -7,8 +7,8 @@ pub(super) enum Cell {
     Null,
     /// Text; a boolean is `true` or `false`.
     Text(String),
-    /// A whole number.
-    Whole(i64),
+    /// A whole number; files have them up to 2^64.
+    Whole(i128),
     /// Any other number; never NaN.
     Real(f64),
     /// Something else, in words.

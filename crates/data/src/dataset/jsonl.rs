@@ -63,7 +63,7 @@ fn cell(value: Value) -> Cell {
         Value::Null => Cell::Null,
         Value::String(text) => Cell::Text(text),
         Value::Bool(flag) => Cell::Text(flag.to_string()),
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+        Value::Number(number) => match (number.as_i128(), number.as_f64()) {
             (Some(whole), _) => Cell::Whole(whole),
             (None, Some(real)) => Cell::Real(real),
             (None, None) => Cell::Null,

@@ -1,10 +1,13 @@
 //! Lines of text files, checked so that an error names its line.
 //!
-//! polars does not say which line it stumbled over, and fills short CSV records with nulls. So each line is
-//! looked at here.
+//! The parsers count from the place where they began to read, or not at all.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
 use super::DatasetError;
@@ -21,13 +24,50 @@ pub(super) fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, DatasetE
 
 /// The JSON object that a line holds.
 pub(super) fn object(path: &Path, number: usize, line: &str) -> Result<Map<String, Value>, DatasetError> {
-    let malformed = |detail: String| DatasetError::Line { path: path.to_owned(), line: number, detail };
     if !line.trim_start().starts_with('{') {
-        return Err(malformed("not a JSON object".into()));
+        return Err(malformed(path, number, "not a JSON object"));
     }
     // The end of the line is no part of it: an error there would be one of line 2.
     let line = line.trim_end_matches(['\n', '\r']);
-    serde_json::from_str(line).map_err(|error| malformed(without_position(&error.to_string())))
+    let Object(object) = serde_json::from_str(line)
+        .map_err(|error| malformed(path, number, without_position(&error.to_string())))?;
+    Ok(object)
+}
+
+/// A line that cannot be understood.
+pub(super) fn malformed(path: &Path, line: usize, detail: impl Into<String>) -> DatasetError {
+    DatasetError::Line { path: path.to_owned(), line, detail: detail.into() }
+}
+
+/// An object whose every key is there once. serde_json keeps the last value of a key and says nothing.
+struct Object(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+/// Reads the keys of an [`Object`].
+struct Keys;
+
+impl<'de> Visitor<'de> for Keys {
+    type Value = Object;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Object, A::Error> {
+        let mut object = Map::new();
+        while let Some((key, value)) = entries.next_entry::<String, Value>()? {
+            if object.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("the key `{key}` is there twice")));
+            }
+            object.insert(key, value);
+        }
+        Ok(Object(object))
+    }
 }
 
 /// serde_json counts lines within the one line it was given, which would mislead.
@@ -38,93 +78,9 @@ fn without_position(message: &str) -> String {
     }
 }
 
-/// Makes sure that every record has as many fields as the header.
-pub(super) fn check_records(
-    path: &Path,
-    text: &str,
-    separator: u8,
-    quote: Option<u8>,
-) -> Result<(), DatasetError> {
-    let mut expected = None;
-    let records = Records { rest: text.as_bytes(), line: 1, separator, quote };
-    for record in records {
-        let malformed =
-            |detail: String| Err(DatasetError::Line { path: path.to_owned(), line: record.line, detail });
-        if record.unclosed {
-            return malformed("a quote is never closed".into());
-        }
-        let expected = *expected.get_or_insert(record.fields);
-        if record.fields != expected {
-            return malformed(format!("{} fields, the header has {expected}", record.fields));
-        }
-    }
-    Ok(())
-}
-
-/// One record of a CSV file, counted but not parsed.
-struct Record {
-    line: usize,
-    fields: usize,
-    unclosed: bool,
-}
-
-/// Walks over the records of a CSV file; blank lines are none.
-struct Records<'a> {
-    rest: &'a [u8],
-    line: usize,
-    separator: u8,
-    quote: Option<u8>,
-}
-
-impl Iterator for Records<'_> {
-    type Item = Record;
-
-    fn next(&mut self) -> Option<Record> {
-        while let [b'\n' | b'\r', ..] = self.rest {
-            self.line += usize::from(self.rest[0] == b'\n');
-            self.rest = &self.rest[1..];
-        }
-        if self.rest.is_empty() {
-            return None;
-        }
-        let mut record = Record { line: self.line, fields: 1, unclosed: false };
-        // A quote opens at the start of a field, and right after it closed: that is a doubled quote.
-        let mut may_open = true;
-        for (position, byte) in self.rest.iter().copied().enumerate() {
-            self.line += usize::from(byte == b'\n');
-            let is_quote = Some(byte) == self.quote && (record.unclosed || may_open);
-            let is_separator = byte == self.separator && !record.unclosed;
-            record.unclosed ^= is_quote;
-            record.fields += usize::from(is_separator);
-            may_open = is_separator || is_quote;
-            if byte == b'\n' && !record.unclosed {
-                self.rest = &self.rest[position + 1..];
-                return Some(record);
-            }
-        }
-        self.rest = &[];
-        Some(record)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn csv(text: &str) -> Result<(), String> {
-        check_records(Path::new("d.csv"), text, b',', Some(b'"')).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn records_are_counted() {
-        assert_eq!(csv("a,b\n1,\"x, \"\"y\"\"\nz\"\r\n\n2,\n"), Ok(()));
-        assert_eq!(
-            csv("a,b\n\"x\ny\",2\n3\n"),
-            Err("line 4 of `d.csv` is malformed: 1 fields, the header has 2".into())
-        );
-        assert_eq!(csv("a,b\n5\" pipe,2\n"), Ok(()));
-        assert_eq!(csv("a\n\"open\n"), Err("line 2 of `d.csv` is malformed: a quote is never closed".into()));
-    }
 
     #[test]
     fn objects_are_checked() {
@@ -135,6 +91,8 @@ mod tests {
         let message = check("{\"a\": 1,}").unwrap_err();
         assert_eq!(message, "line 3 of `d.jsonl` is malformed: trailing comma at column 9");
         assert_eq!(check("[1]").unwrap_err(), "line 3 of `d.jsonl` is malformed: not a JSON object");
+        let message = check("{\"a\": 1, \"b\": 2, \"a\": 1}").unwrap_err();
+        assert_eq!(message, "line 3 of `d.jsonl` is malformed: the key `a` is there twice at column 24");
         assert!(check("{} {}").unwrap_err().contains("trailing characters"));
     }
 

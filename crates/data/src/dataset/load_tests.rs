@@ -139,6 +139,64 @@ fn missing_and_wrong_texts_name_the_row() {
     let content = "{\"text\": [\"t\"], \"label\": 1}\n";
     let message = load_as("d.jsonl", content, &spec()).unwrap_err();
     assert!(message.starts_with("row 1 of `d.jsonl` has a value of type list"), "{message}");
+    let message = load_as("d.jsonl", "{\"text\": {\"a\": \"t\"}, \"label\": 1}\n", &spec()).unwrap_err();
+    assert_eq!(message, "row 1 of `d.jsonl` has a value of type struct in column `text`, not text");
+}
+
+#[test]
+fn json_that_numbers_and_depth_cannot_hold() {
+    let row = |value: &str| format!("{{\"text\": \"t\", \"label\": 0, \"other\": {value}}}\n");
+    for value in ["18446744073709551615", "-9223372036854775808", "123456789012345678901234567890"] {
+        assert_eq!(load_as("d.jsonl", row(value), &spec()).unwrap().1.len(), 1, "{value}");
+    }
+    let nested = format!("{}{}", "[".repeat(2000), "]".repeat(2000));
+    for (value, what) in [(nested.as_str(), "recursion limit exceeded"), ("1e400", "number out of range")] {
+        let message = load_as("d.jsonl", row("1") + &row(value), &spec()).unwrap_err();
+        assert!(message.starts_with(&format!("line 2 of `d.jsonl` is malformed: {what}")), "{message}");
+    }
+    let twice = "{\"text\": \"t\", \"label\": 0}\n{\"text\": \"t\", \"label\": 0, \"label\": 1}\n";
+    let message = load_as("d.jsonl", twice, &spec()).unwrap_err();
+    assert!(
+        message.starts_with("line 2 of `d.jsonl` is malformed: the key `label` is there twice"),
+        "{message}"
+    );
+}
+
+#[test]
+fn quotes_of_csv_are_text_or_refused() {
+    let (_, examples) = load_as("d.csv", "text,label\n5\" pipe,1\n6\" pipe,0\n", &spec()).unwrap();
+    assert_eq!(examples[0].text, "5\" pipe");
+    assert_eq!(examples.len(), 2);
+    let message = load_as("d.csv", "text,label\nt,1\n\"a\"b,1\n", &spec()).unwrap_err();
+    assert_eq!(message, "line 3 of `d.csv` is malformed: text follows a closing quote");
+    let message = load_as("d.csv", "text,label,label\nt,1,2\n", &spec()).unwrap_err();
+    assert_eq!(message, "line 1 of `d.csv` is malformed: the column `label` is there twice");
+}
+
+#[test]
+fn a_category_of_pandas_is_text() {
+    let named = DatasetSpec { name: "nli".into(), ..DatasetSpec::default() };
+    let (dataset, examples) =
+        load_as("d.parquet", include_bytes!("../../fixtures/category.parquet"), &named).unwrap();
+    assert_eq!(dataset.label_names, ["neg", "pos"]);
+    let expected =
+        [("good", None, Gold::Label(1)), ("bad", None, Gold::Label(0)), ("good", None, Gold::Label(1))];
+    assert_eq!(rows(&examples), expected);
+}
+
+#[test]
+fn labels_of_unsigned_columns_are_all_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.parquet");
+    let columns = vec![
+        Column::from(Series::new("text".into(), ["a", "b"])),
+        Column::from(Series::new("label".into(), [0, u64::MAX])),
+    ];
+    let mut frame = DataFrame::new(2, columns).unwrap();
+    ParquetWriter::new(File::create(&path).unwrap()).finish(&mut frame).unwrap();
+    let (dataset, _) = read(&DatasetSpec::default(), &[path]).unwrap();
+    assert_eq!(dataset.label_names, ["0", "18446744073709551615"]);
+    assert_eq!(dataset.dropped_without_label(), 0);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a caller says about a dataset before its files are opened.
 
+use std::collections::HashSet;
+
 use gatecheck_judge::task::{Metric, Task};
 use serde::{Deserialize, Serialize};
 
@@ -54,13 +56,8 @@ impl LabelNames {
             Self::Unknown => Vec::new(),
             Self::Ordered(names) => names.clone(),
             Self::Written(pairs) => {
-                let mut names = Vec::new();
-                for (_, name) in pairs {
-                    if !names.contains(name) {
-                        names.push(name.clone());
-                    }
-                }
-                names
+                let mut seen = HashSet::new();
+                pairs.iter().map(|(_, name)| name).filter(|name| seen.insert(*name)).cloned().collect()
             }
         }
     }

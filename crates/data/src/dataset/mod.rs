@@ -2,19 +2,23 @@
 //!
 //! [`load`] finds the columns of jsonl, csv, tsv and parquet files (`columns`) and understands their labels
 //! (`labels`); texts are read as [`Example`]s when they are asked for ([`Dataset::each`]). JSON lines and
-//! Parquet are read some rows at a time, so that a split need not fit into memory; CSV and TSV files are parsed as
-//! a whole.
+//! Parquet are read some rows at a time, so that a split need not fit into memory; CSV and TSV files are held as a
+//! whole.
 
 mod cell;
 mod columns;
+#[cfg(test)]
+mod damage_tests;
 mod error;
-mod frame;
+mod footer;
 mod jsonl;
 mod labels;
 mod lines;
 mod load;
 pub mod manifest;
+mod parquet;
 mod sample;
+mod separated;
 mod source;
 mod split;
 mod table;

@@ -1,10 +1,15 @@
-//! The rows of one file, whatever its format. With [`frame`], the only place that knows polars.
+//! The rows of one file, whatever its format. [`parquet`] alone knows polars.
 
 use std::path::{Path, PathBuf};
 
 use gatecheck_base::fs;
 
-use super::{DatasetError, cell::Cell, frame, jsonl};
+use super::{
+    DatasetError,
+    cell::Cell,
+    jsonl, parquet,
+    separated::{self, Dialect},
+};
 
 /// A file of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +21,7 @@ pub(super) struct Table {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Lines,
-    Separated { separator: u8, quote: Option<u8> },
+    Separated(Dialect),
     Parquet,
 }
 
@@ -25,9 +30,9 @@ impl Table {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
         let format = match extension.as_str() {
             "jsonl" | "ndjson" | "json" => Format::Lines,
-            "csv" => Format::Separated { separator: b',', quote: Some(b'"') },
+            "csv" => Format::Separated(Dialect { separator: b',', quote: Some(b'"') }),
             // No quotes: GLUE's own files have lone quotes in their texts, and tabs in none.
-            "tsv" => Format::Separated { separator: b'\t', quote: None },
+            "tsv" => Format::Separated(Dialect { separator: b'\t', quote: None }),
             "parquet" => Format::Parquet,
             _ if !path.exists() => {
                 let no_file = || DatasetError::Format { path: path.to_owned() };
@@ -42,8 +47,8 @@ impl Table {
     pub(super) fn columns(&self) -> Result<Vec<String>, DatasetError> {
         match self.format {
             Format::Lines => jsonl::columns(&self.path),
-            Format::Separated { separator, quote } => frame::separated_columns(&self.path, separator, quote),
-            Format::Parquet => frame::parquet_columns(&self.path),
+            Format::Separated(dialect) => separated::columns(&self.path, dialect),
+            Format::Parquet => parquet::columns(&self.path),
         }
     }
 
@@ -55,10 +60,8 @@ impl Table {
     ) -> Result<(), DatasetError> {
         match self.format {
             Format::Lines => jsonl::each_row(&self.path, names, on_row),
-            Format::Separated { separator, quote } => {
-                frame::each_separated_row(&self.path, separator, quote, names, on_row)
-            }
-            Format::Parquet => frame::each_parquet_row(&self.path, names, on_row),
+            Format::Separated(dialect) => separated::each_row(&self.path, dialect, names, on_row),
+            Format::Parquet => parquet::each_row(&self.path, names, on_row),
         }
     }
 }

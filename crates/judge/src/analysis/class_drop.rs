@@ -1,6 +1,6 @@
 //! The drop of macro-F1 and of Matthews' correlation, which no formula gives an interval.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::pair::{MetricDrop, Pair, RESAMPLED};
 use crate::{
@@ -81,19 +81,26 @@ fn statistic(id: Metric) -> Option<Statistic> {
 /// another class as may have changed without one being seen among so few examples of it.
 fn unseen(baseline: &Margins, statistic: Statistic, resampling: &Resampling) -> f64 {
     let Some(before) = statistic(baseline) else { return 0.0 };
-    let classes = baseline.gold().len();
-    let largest = |other_than: usize| {
-        let others = (0..classes).filter(|class| *class != other_than);
-        others.max_by(|left, right| baseline.gold()[*left].total_cmp(&baseline.gold()[*right]))
+    let (gold, right, predicted) = (baseline.gold(), baseline.right(), baseline.predicted());
+    let largest = |other_than: Option<usize>| {
+        let others = (0..gold.len()).filter(|class| Some(*class) != other_than);
+        others.max_by(|left, right| gold[*left].total_cmp(&gold[*right]))
     };
+    let (first, second) = (largest(None), largest(largest(None)));
     let fall = |class: usize| {
-        let changed = unseen_share(baseline.gold()[class], resampling.confidence) * baseline.right()[class];
+        let changed = unseen_share(gold[class], resampling.confidence) * right[class];
         let mut margins = baseline.clone();
         margins.add(class, class, -changed);
-        margins.add(class, largest(class)?, changed);
+        margins.add(class, if Some(class) == first { second } else { first }?, changed);
         Some((before - statistic(&margins)?).abs())
     };
-    (0..classes).filter_map(fall).fold(0.0, f64::max)
+    // Of classes alike one is enough: there may be as many classes as examples.
+    let mut seen = HashSet::new();
+    let alike = |class: &usize| {
+        ([gold, right, predicted].map(|counts| counts[*class].to_bits()), Some(*class) == first)
+    };
+    let different = (0..gold.len()).filter(|class| right[*class] > 0.0 && seen.insert(alike(class)));
+    different.filter_map(fall).fold(0.0, f64::max)
 }
 
 pub(super) fn drop_value(id: Metric, pair: &Pair<'_>, examples: &[usize]) -> Option<f64> {

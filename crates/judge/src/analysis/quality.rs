@@ -15,11 +15,14 @@ use crate::{
     task::{Metric, Unit},
 };
 
+/// Classes up to which their confusion is in the report, as a million numbers.
+const MOST_CONFUSED: usize = 1000;
+
 /// The quality metrics of one arm that are asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Quality {
     pub(super) metrics: Vec<MetricValue>,
-    /// Examples by gold class (rows) and predicted class (columns); empty for scores.
+    /// Examples by gold class (rows) and predicted class (columns); empty for scores and for too many classes.
     pub(super) confusion: Vec<Vec<u64>>,
 }
 
@@ -43,7 +46,8 @@ fn classification(questions: &Questions<'_>, answers: &Answers<'_>, resampling: 
         .metrics
         .iter()
         .flat_map(|metric| of_classes(*metric, &confusion, resampling, judged == Some(metric)));
-    Quality { metrics: metrics.collect(), confusion: confusion.rows() }
+    let is_shown = classes <= MOST_CONFUSED;
+    Quality { metrics: metrics.collect(), confusion: if is_shown { confusion.rows() } else { Vec::new() } }
 }
 
 /// A metric of classes. Where no formula gives an interval it takes resampling, which is worth its time for
@@ -92,16 +96,9 @@ fn resampled(
     statistic: fn(&Margins) -> Option<f64>,
     resampling: &Resampling,
 ) -> Option<Interval> {
-    let rows = confusion.rows();
-    let cells = rows.iter().enumerate().flat_map(|(gold, row)| {
-        row.iter()
-            .enumerate()
-            .filter(|(_, count)| **count > 0)
-            .map(move |(class, count)| (gold, class, *count))
-    });
-    let cells: Vec<(usize, usize, u64)> = cells.collect();
+    let cells: Vec<(usize, usize, u64)> = confusion.cells().collect();
     let counts: Vec<u64> = cells.iter().map(|(.., count)| *count).collect();
-    let mut margins = Margins::new(rows.len());
+    let mut margins = Margins::new(confusion.classes());
     let mut statistic = |drawn: &[f64]| {
         margins.clear();
         cells.iter().zip(drawn).for_each(|((gold, class, _), weight)| margins.add(*gold, *class, *weight));

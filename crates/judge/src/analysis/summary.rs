@@ -42,7 +42,7 @@ pub struct ArmSummary {
     pub recipe_sha256: Option<String>,
     /// The quality metrics that are shown, and those of performance; one that could not be had is not there.
     pub metrics: Vec<MetricValue>,
-    /// Examples by gold class (rows) and predicted class (columns).
+    /// Examples by gold class (rows) and predicted class (columns); empty for scores and for more than 1,000 classes.
     pub confusion: Vec<Vec<u64>>,
     /// Size computed from the recipe, in MB.
     pub expected_size_mb: Option<f64>,

@@ -1,5 +1,7 @@
 //! Accuracy, macro-F1, Matthews' correlation and recall, from counts of gold against predicted.
 
+use std::collections::BTreeMap;
+
 /// The index of the largest number, the lowest of equals; 0 for an empty row.
 pub fn argmax(row: &[f32]) -> usize {
     let mut best = 0;
@@ -17,12 +19,16 @@ pub fn gold_class(gold: f64, classes: usize) -> Option<usize> {
     is_class.then_some(gold as usize)
 }
 
-/// How often each class was predicted for each gold class.
+/// How often each class was predicted for each gold class. Only pairs that occur take room: there may be as many
+/// classes as examples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confusion {
-    classes: usize,
-    /// Row-major: gold × predicted.
-    counts: Vec<u64>,
+    /// Gold, predicted; and how many.
+    cells: BTreeMap<(usize, usize), u64>,
+    /// For each class how often it was right.
+    hits: Vec<u64>,
+    /// For each class how many there are.
+    gold: Vec<u64>,
     /// Examples whose gold is no class of the model: never right.
     unknown: u64,
 }
@@ -30,11 +36,14 @@ pub struct Confusion {
 impl Confusion {
     /// Counts `(gold, predicted)` pairs.
     pub fn new(classes: usize, pairs: impl IntoIterator<Item = (Option<usize>, usize)>) -> Self {
-        let mut confusion = Self { classes, counts: vec![0; classes * classes], unknown: 0 };
+        let (hits, gold) = (vec![0; classes], vec![0; classes]);
+        let mut confusion = Self { cells: BTreeMap::new(), hits, gold, unknown: 0 };
         for (gold, predicted) in pairs {
             match gold {
                 Some(gold) if gold < classes && predicted < classes => {
-                    confusion.counts[gold * classes + predicted] += 1;
+                    *confusion.cells.entry((gold, predicted)).or_default() += 1;
+                    confusion.gold[gold] += 1;
+                    confusion.hits[gold] += u64::from(gold == predicted);
                 }
                 _ => confusion.unknown += 1,
             }
@@ -42,19 +51,31 @@ impl Confusion {
         confusion
     }
 
+    /// How many classes there are.
+    pub fn classes(&self) -> usize {
+        self.gold.len()
+    }
+
+    /// The pairs of gold and predicted class that occur, in order, and how often.
+    pub fn cells(&self) -> impl Iterator<Item = (usize, usize, u64)> {
+        self.cells.iter().map(|((gold, predicted), count)| (*gold, *predicted, *count))
+    }
+
     /// Rows of predictions, one per gold class.
     pub fn rows(&self) -> Vec<Vec<u64>> {
-        self.counts.chunks(self.classes.max(1)).map(<[u64]>::to_vec).collect()
+        let mut rows = vec![vec![0; self.classes()]; self.classes()];
+        self.cells().for_each(|(gold, predicted, count)| rows[gold][predicted] = count);
+        rows
     }
 
     /// All examples, those with an unknown gold too.
     pub fn examples(&self) -> u64 {
-        self.counts.iter().sum::<u64>() + self.unknown
+        self.gold.iter().sum::<u64>() + self.unknown
     }
 
     /// Examples answered rightly.
     pub fn correct(&self) -> u64 {
-        (0..self.classes).map(|class| self.hits(class)).sum()
+        self.hits.iter().sum()
     }
 
     /// Share answered rightly.
@@ -64,26 +85,24 @@ impl Confusion {
 
     /// Share of each gold class that was found; `None` for a class without examples.
     pub fn recall(&self) -> Vec<Option<f64>> {
-        (0..self.classes).map(|class| ratio(self.hits(class), self.gold(class))).collect()
+        self.hits.iter().zip(&self.gold).map(|(hits, gold)| ratio(*hits, *gold)).collect()
     }
 
     /// What F1 and Matthews' correlation need to know; examples whose gold is no class are left out.
     pub fn margins(&self) -> Margins {
-        let mut margins = Margins::new(self.classes);
-        for (cell, count) in self.counts.iter().enumerate() {
-            margins.add(cell / self.classes, cell % self.classes, *count as f64);
-        }
+        let mut margins = Margins::new(self.classes());
+        self.cells().for_each(|(gold, predicted, count)| margins.add(gold, predicted, count as f64));
         margins
     }
 
     /// Examples of a class that were answered rightly.
     pub fn hits(&self, class: usize) -> u64 {
-        self.counts[class * self.classes + class]
+        self.hits[class]
     }
 
     /// Examples of a gold class.
     pub fn gold(&self, class: usize) -> u64 {
-        self.counts[class * self.classes..][..self.classes].iter().sum()
+        self.gold[class]
     }
 }
 
@@ -125,6 +144,11 @@ impl Margins {
     /// For each class how many there are.
     pub fn gold(&self) -> &[f64] {
         &self.gold
+    }
+
+    /// For each class how often it was answered.
+    pub fn predicted(&self) -> &[f64] {
+        &self.predicted
     }
 
     /// The mean F1 over the classes that occur in the gold or the predictions.

@@ -1,5 +1,7 @@
 //! `report.csv`: one row per arm, for spreadsheets and history.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use super::{Exporter, Report, ReportError, json::ten_digits, view};
 use crate::{
     analysis::{ArmSummary, Comparison, MetricDrop, MetricRatio},
@@ -18,7 +20,8 @@ impl Exporter for Csv {
         writer.write_record(columns.iter().map(|(name, _)| name))?;
         for arm in &report.arms {
             let line = Line::of(report, arm);
-            writer.write_record(columns.iter().map(|(_, content)| content.cell(&line)))?;
+            writer
+                .write_record(columns.iter().map(|(_, content)| inert(&content.cell(&line)).into_owned()))?;
         }
         writer.into_inner().map_err(|error| csv::Error::from(error.into_error()).into())
     }
@@ -192,19 +195,29 @@ fn drop_high(line: &Line<'_>, id: Metric) -> Option<f64> {
     line.drop(id)?.high
 }
 
+/// A cell that no spreadsheet takes for a formula: text that would begin one gets an apostrophe before it, a number
+/// stays as it is (<https://owasp.org/www-community/attacks/CSV_Injection>).
+fn inert(cell: &str) -> Cow<'_, str> {
+    let is_number = || cell.parse::<f64>().is_ok_and(f64::is_finite) && !cell.starts_with('+');
+    let begins_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    if begins_formula && !is_number() { format!("'{cell}").into() } else { cell.into() }
+}
+
 fn verdict(gate: Option<&GateResult>) -> String {
     gate.map_or(String::new(), |gate| word(&gate.verdict))
 }
 
 /// `entailment=0.9;neutral=0.8`; a class without examples has no number. Empty where it is not shown.
 fn recall(line: &Line<'_>) -> String {
-    if line.arm.metrics.iter().all(|metric| metric.id != Metric::Recall) {
+    let recalls = line.arm.metrics.iter().filter(|metric| metric.id == Metric::Recall);
+    let of_class: BTreeMap<_, _> = recalls.filter_map(|recall| Some((recall.class?, recall.value))).collect();
+    if of_class.is_empty() {
         return String::new();
     }
-    let each = view::label_names(line.report).iter().enumerate().map(|(class, name)| {
-        let recall = line.arm.class_metric(Metric::Recall, class).map(|recall| recall.value);
-        format!("{name}={}", number(recall))
-    });
+    let each = view::label_names(line.report)
+        .iter()
+        .enumerate()
+        .map(|(class, name)| format!("{name}={}", number(of_class.get(&(class as u32)).copied())));
     each.collect::<Vec<_>>().join(";")
 }
 
@@ -269,6 +282,31 @@ mod tests {
             assert!(column(&record, name).iter().all(|cell| cell.parse::<f64>().unwrap() > 0.5), "{name}");
         }
         assert!(column(&record, "pearson_drop_high")[1].parse::<f64>().unwrap() > 0.0);
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        let mut record = fixture::record();
+        for name in
+            ["=1+cmd|' /C calc'!A0", "+1", "-cmd", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "-1-1", "+inf"]
+        {
+            record.model.name = name.to_owned();
+            record.dataset.name = name.to_owned();
+            let expected = format!("'{name}");
+            assert_eq!(
+                [column(&record, "model")[0].as_str(), &column(&record, "dataset")[0]],
+                [expected.as_str(); 2]
+            );
+        }
+        for cell in ["", "-0.5", "-1e-7", "1=1", "a-b", "'x"] {
+            assert_eq!(inert(cell), cell);
+        }
+        // Of the arms, the candidate is worse than the baseline, and an interval has an end below zero.
+        assert!(
+            column(&record, "accuracy_drop_low")
+                .iter()
+                .any(|low| low.parse::<f64>().is_ok_and(|low| low < 0.0))
+        );
     }
 
     #[test]

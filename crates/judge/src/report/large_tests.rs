@@ -1,8 +1,9 @@
-//! A million examples are analysed in seconds: no number costs resamples times examples.
+//! A million examples are analysed in seconds, no number costs resamples times examples; and 50,000 classes, none
+//! costs classes times classes.
 
 use std::time::Instant;
 
-use super::Report;
+use super::{Format, Report};
 use crate::{
     fixture,
     record::RunRecord,
@@ -42,4 +43,26 @@ fn a_million_examples_are_analysed_in_seconds() {
     assert!(report.comparisons[1].drops.iter().all(|drop| drop.low.is_some()));
     // Generous, since other tests run beside it; docs/performance.md has the times of a quiet machine.
     assert!(classification < 20.0 && of_macro_f1 < 20.0 && similarity < 60.0);
+}
+
+#[test]
+fn fifty_thousand_classes_are_analysed_in_seconds() {
+    const CLASSES: usize = 50_000;
+    let mut record = fixture::shortened(fixture::record(), 20);
+    record.dataset.labels = None;
+    record.model.labels = (0..CLASSES).map(|class| format!("class {class}")).collect();
+    record.gold = (0..20).map(|example| f64::from(example * 2_000)).collect();
+    for (index, arm) in record.arms.iter_mut().enumerate() {
+        arm.output_width = CLASSES as u32;
+        arm.outputs = vec![0.0; 20 * CLASSES];
+        (index..20).for_each(|example| arm.outputs[example * CLASSES + example * 2_000] = 1.0);
+    }
+    let (seconds, report) = seconds("50,000 classes", &record);
+    let start = Instant::now();
+    let lengths = Format::ALL.map(|format| format.exporter().serialize(&report).unwrap().len());
+    println!("written: {:.2} s, {lengths:?} bytes", start.elapsed().as_secs_f64());
+    assert!(report.arms.iter().all(|arm| arm.confusion.is_empty()));
+    assert_eq!(report.arms[0].metric(Metric::Accuracy).unwrap().value, 1.0);
+    assert_eq!(report.arms[2].metric(Metric::Accuracy).unwrap().value, 0.95);
+    assert!(seconds < 5.0 && start.elapsed().as_secs_f64() < 10.0);
 }
