@@ -100,7 +100,7 @@ impl<'a> Records<'a> {
         else {
             let ends = |byte: u8| byte == separator || byte == b'\n';
             let field = self.take(self.rest.bytes().position(ends).unwrap_or(self.rest.len()));
-            let ends_line = !self.rest.as_bytes().first().is_some_and(|byte| *byte == separator);
+            let ends_line = self.rest.as_bytes().first().is_none_or(|byte| *byte != separator);
             let field = if ends_line { field.strip_suffix('\r').unwrap_or(field) } else { field };
             return Ok(field.to_owned());
         };
