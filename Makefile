@@ -50,6 +50,7 @@ deny: $(TOOLS)/bin/cargo-deny
 sbom: $(TOOLS)/bin/cargo-cyclonedx
 	$(TOOLS)/bin/cargo-cyclonedx cyclonedx --format json --override-filename gatecheck.cdx
 	mkdir -p target && mv gatecheck.cdx.json target/
+	rm crates/*/gatecheck.cdx.json
 
 $(TOOLS)/bin/%:
 	$(CARGO) install --quiet --locked --root $(TOOLS) $*

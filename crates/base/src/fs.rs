@@ -55,12 +55,6 @@ pub fn create_dir(path: &Path) -> Result<(), FileError> {
     std::fs::create_dir_all(path).map_err(|error| FileError::new("create", path, error))
 }
 
-/// The temporary neighbour of `path` that this process writes before renaming it.
-pub fn neighbour(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
-}
-
 /// Writes a file so that a reader finds the old content or the new, never half of it, even after a power cut.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or(Path::new(""));
