@@ -232,17 +232,21 @@ list_files() {
   (cd -- "$1" && find . -type f ! -name stamp -printf '%s %P\n' | sort -k 2)
 }
 
-# Whether a prefix has all its files at their sizes. The stamp is the last file to be
+# What stands for the bytes of a prefix.
+checksum_of() {
+  (cd -- "$1" && cat lib/libmlx.a lib/libmlxc.a bindings/bindings.rs) 2>/dev/null | sha256sum | cut -c 1-16
+}
+
+# Whether a prefix has all its files, at their sizes and with their content. The stamp is the last file to be
 # written, and the prefix gets its name after that.
 is_intact() {
-  [[ -f $1/stamp ]] && [[ $(tail -n +2 -- "$1/stamp") == "$(list_files "$1")" ]]
+  [[ -f $1/stamp ]] && [[ $(tail -n +2 -- "$1/stamp") == "$(list_files "$1")" ]] &&
+    [[ $(head -n 1 -- "$1/stamp") == "content $(checksum_of "$1")" ]]
 }
 
 write_stamp() {
-  local content
-  content=$(cd -- "$1" && cat lib/libmlx.a lib/libmlxc.a bindings/bindings.rs | sha256sum)
   {
-    printf 'content %s\n' "${content:0:16}"
+    printf 'content %s\n' "$(checksum_of "$1")"
     list_files "$1"
   } >"$1.stamp"
   mv -- "$1.stamp" "$1/stamp"
