@@ -1,6 +1,7 @@
 """Measures what a run of many rows costs its own process: memory at its peak, and seconds of `report`.
 
     python3 scripts/many_rows.py --model FOLDER [--program target/release/gatecheck] [--rows 100000 1000000]
+        [--at-most MB]
 
 Makes a dataset of pairs as long as those of MNLI (some 20 and 10 words, from a fixed seed), measures it with
 scripted arms, and renders it again. The artefact is made beforehand, by a run of ten rows. Linux only: peaks are
@@ -60,6 +61,7 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--program", default="target/release/gatecheck")
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--at-most", type=float, help="fail where a process needs more MB than that")
     a = parser.parse_args()
     program, model = str(pathlib.Path(a.program).resolve()), str(pathlib.Path(a.model).resolve())
     with tempfile.TemporaryDirectory() as name:
@@ -79,6 +81,8 @@ def main():
             report_s, report_mb = watched([program, "report", f"out-{rows}"], folder)
             print(f"{rows:9,} rows, {size:6.1f} MB: run {run_s:6.1f} s, parent at most {run_mb:6.1f} MB; "
                   f"report {report_s:5.1f} s, at most {report_mb:6.1f} MB", flush=True)
+            if a.at_most and max(run_mb, report_mb) > a.at_most:
+                sys.exit(f"{rows:,} rows need {max(run_mb, report_mb):.1f} MB, the limit is {a.at_most} MB")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
 };
 
@@ -99,11 +99,18 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// SHA-256 of a file, in hexadecimal.
 pub fn sha256_file(path: &Path) -> Result<String, FileError> {
-    let mut file = File::open(path).map_err(|error| FileError::new("open", path, error))?;
+    sha256_open(&File::open(path).map_err(|error| FileError::new("open", path, error))?, path)
+}
+
+/// SHA-256 of an open file, from its start, in hexadecimal. `path` is for errors. Read in pieces: the pages of a
+/// memory map would count as this process's memory.
+pub fn sha256_open(mut file: &File, path: &Path) -> Result<String, FileError> {
+    let failed = |error| FileError::new("read", path, error);
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
+    file.rewind().map_err(failed)?;
     loop {
-        let count = file.read(&mut buffer).map_err(|error| FileError::new("read", path, error))?;
+        let count = file.read(&mut buffer).map_err(failed)?;
         if count == 0 {
             return Ok(hex(&hasher.finalize()));
         }

@@ -27,6 +27,7 @@ mod product;
 mod rope;
 mod scores;
 mod simd;
+mod threads;
 mod tile;
 mod work;
 
@@ -89,9 +90,7 @@ impl CandleBackend {
         let checkpoint = Checkpoint::open(&options.folder, &config)?;
         let parts = Candle::default();
         let model = LoadedModel::load(&parts, &checkpoint, &config, &head)?;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(options.threads)
-            .build()
+        let pool = threads::pool(options.threads)
             .map_err(|error| BackendError::Threads { threads: options.threads, reason: error.to_string() })?;
         Ok(Self { model, limits: config.limits, recorder: parts.recorder, pool })
     }

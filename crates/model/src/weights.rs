@@ -210,6 +210,7 @@ fn convert<T: Send, const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> T + 
 
 struct Shard {
     path: PathBuf,
+    file: File,
     map: Mmap,
     data_start: usize,
 }
@@ -258,7 +259,7 @@ impl WeightStore {
                 return Err(WeightError::Duplicate { name });
             }
         }
-        self.shards.push(Shard { path, map, data_start });
+        self.shards.push(Shard { path, file, map, data_start });
         Ok(())
     }
 
@@ -267,9 +268,9 @@ impl WeightStore {
         self.shards.iter().map(|shard| shard.path.as_path()).collect()
     }
 
-    /// The files that were opened, with their bytes.
-    pub fn contents(&self) -> impl Iterator<Item = (&Path, &[u8])> {
-        self.shards.iter().map(|shard| (shard.path.as_path(), &shard.map[..]))
+    /// The files as they were opened, and their sizes in bytes: others may lie at their paths by now.
+    pub fn opened(&self) -> impl Iterator<Item = (&Path, &File, u64)> {
+        self.shards.iter().map(|shard| (shard.path.as_path(), &shard.file, shard.map.len() as u64))
     }
 
     /// Every tensor, by name.

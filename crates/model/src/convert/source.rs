@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatecheck_base::fs::{FileError, read_text, sha256, sha256_file};
+use gatecheck_base::fs::{FileError, read_text, sha256, sha256_file, sha256_open};
 use serde_json::Value;
 
 use super::ConvertError;
@@ -58,15 +58,15 @@ impl Source {
         &self,
         mut on_bytes: impl FnMut(u64, u64),
     ) -> Result<BTreeMap<String, String>, ConvertError> {
-        let weights: Vec<_> = self.store.contents().collect();
+        let weights: Vec<_> = self.store.opened().collect();
         let copied: u64 = self.copied.iter().map(|(_, size)| size).sum();
-        let total = copied + weights.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+        let total = copied + weights.iter().map(|(_, _, size)| size).sum::<u64>();
         let mut checksums = BTreeMap::from([("config.json".to_owned(), self.config_sha256.clone())]);
         let mut done = 0;
-        for (path, bytes) in weights {
+        for (path, file, size) in weights {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            checksums.insert(name, sha256(bytes));
-            done += bytes.len() as u64;
+            checksums.insert(name, sha256_open(file, path)?);
+            done += size;
             on_bytes(done, total);
         }
         for (name, size) in &self.copied {
