@@ -6,7 +6,7 @@ CARGO ?= cargo
 # Where tools that are no part of a build are kept.
 TOOLS ?= $(if $(GATECHECK_CACHE),$(GATECHECK_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/gatecheck)/tools
 
-.PHONY: demo test build mlx fmt lint check faults bench fuzz deny sbom clean
+.PHONY: demo test build mlx fmt lint check faults bench fuzz mutants deny sbom clean
 
 demo: mlx
 	$(CARGO) run --release --locked -- demo
@@ -41,6 +41,10 @@ bench: mlx
 FUZZ_SECONDS ?= 600
 fuzz: $(TOOLS)/bin/cargo-fuzz
 	PATH="$(TOOLS)/bin:$$PATH" fuzz/run.sh $(FUZZ_SECONDS)
+
+# Small changes of the code, one at a time: does a test notice? Hours.
+mutants: $(TOOLS)/bin/cargo-mutants mlx
+	PATH="$(TOOLS)/bin:$$PATH" scripts/mutants.sh target/mutants
 
 # Licences, sources and banned crates of the dependencies, by deny.toml.
 deny: $(TOOLS)/bin/cargo-deny

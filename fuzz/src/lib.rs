@@ -1,5 +1,7 @@
 //! What the targets share: a folder with files in it, and each reader as its users call it.
 
+pub mod hub;
+
 use std::{cell::OnceCell, path::Path};
 
 use gatecheck_data::dataset::{DatasetSpec, load};

@@ -14,62 +14,7 @@ use gatecheck_model::{
 };
 use serde_json::{Value, json};
 
-use crate::model_folder::ModelFolder;
-
-/// SplitMix64: the same damage in every run.
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, count: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % count as u64) as usize
-    }
-
-    /// Bytes cut off, turned, doubled or put in.
-    fn spoil(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let (mut bytes, at) = (bytes.to_vec(), self.below(bytes.len()));
-        match self.below(4) {
-            0 => bytes.truncate(at),
-            1 => bytes[at] ^= 1 << self.below(8),
-            2 => bytes.extend_from_within(at..),
-            _ => {
-                let odd = [&b"\0"[..], b"-", b"9999999999", b"[[[[", b"\xff\xfe", b"\"", b"1e999", b"{}"];
-                bytes.splice(at..at, odd[self.below(odd.len())].iter().copied());
-            }
-        }
-        bytes
-    }
-
-    /// A value that somebody may have written where another belongs.
-    fn value(&mut self) -> Value {
-        let values = [
-            json!(null),
-            json!(0),
-            json!(1),
-            json!(-1),
-            json!(3),
-            json!(1000),
-            json!(1 << 20),
-            json!(1u64 << 31),
-            json!(1u64 << 40),
-            json!(u64::MAX),
-            json!(0.5),
-            json!(1e300),
-            json!(true),
-            json!(""),
-            json!("gelu"),
-            json!("\u{1b}[31m\n"),
-            json!([]),
-            json!([0, 1, 2, 3]),
-            json!({}),
-            json!({"0": "a"}),
-            (0..60).fold(json!(1), |inner, _| json!([inner])),
-        ];
-        values[self.below(values.len())].clone()
-    }
-}
+use crate::{damage::Seeded, model_folder::ModelFolder};
 
 /// Plans a conversion, loads the baseline and has it read three tokens. What is refused is named.
 fn used_or_refused(folder: &Path, what: &str) {

@@ -59,7 +59,7 @@ fn a_run_killed_again_and_again_ends_as_an_undisturbed_one() {
 }
 
 /// A run of which the first half is measured.
-fn halfway() -> Place {
+pub(crate) fn halfway() -> Place {
     let place = two_arms();
     let mut parent = place.command(LONG).spawn().unwrap();
     wait_for(|| place.journal().matches("\"block\":{").count() > 4);

@@ -14,6 +14,7 @@ use gatecheck_backend::{
         wire::{send_request, send_response},
     },
 };
+use gatecheck_fuzz::hub::BETWEEN;
 use gatecheck_judge::{
     journal::{self, Block, Event, Header, Journal},
     record::{self, Call, Session},
@@ -56,6 +57,7 @@ fn main() -> Outcome {
     }
     put("frames", "requests", &requests()?)?;
     put("frames", "hello", &hello()?)?;
+    put("hub", "model", &hub())?;
     let sample = root.join("reports/sample");
     let (scalars, columns) = (fs::read(sample.join(record::RECORD))?, fs::read(sample.join("record.safetensors"))?);
     // Padded, so that the cut falls between the two.
@@ -96,6 +98,27 @@ fn hello() -> Result<Vec<u8>, Box<dyn Error>> {
     let hello = Response::Hello { magic: MAGIC.to_owned(), protocol: PROTOCOL, version: "1".to_owned() };
     send_response(&mut bytes, &hello)?;
     Ok(bytes)
+}
+
+/// A Hub's answers for a model of two small files.
+fn hub() -> Vec<u8> {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let answer = |headers: &str, length: usize, body: &str| {
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}").into_bytes()
+    };
+    let list = format!(
+        r#"{{"sha": "{commit}", "siblings": [{{"rfilename": "config.json"}}, {{"rfilename": "model.safetensors"}}]}}"#
+    );
+    let mut answers = vec![answer("", list.len(), &list)];
+    // What git and SHA-256 make of these two bodies.
+    for (etag, body) in [
+        ("9e26dfeeb6e641a33dae4961196235bdb965b21b", "{}"),
+        ("44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "{}"),
+    ] {
+        let headers = format!("X-Repo-Commit: {commit}\r\nETag: \"{etag}\"\r\n");
+        answers.extend([answer(&headers, body.len(), ""), answer("", body.len(), body)]);
+    }
+    answers.join(BETWEEN)
 }
 
 /// A journal as a run writes it: two arms, a block each, the end.

@@ -14,7 +14,6 @@ pub use self::{
     error::JournalError,
     event::{Block, Event, Header, Line, MemoryReading, Phase},
     fold::{Folded, fold},
-    read::exists,
     write::Journal,
 };
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{Event, JOURNAL, JournalError, Line, SCHEMA_VERSION};
 
 /// Whether there is a journal in `folder`.
-pub fn exists(folder: &Path) -> bool {
+pub(super) fn exists(folder: &Path) -> bool {
     folder.join(JOURNAL).exists()
 }
 

@@ -86,7 +86,7 @@ fn a_record_is_folded_from_its_journal() {
         assert!(folded.record.wall_ns > 0);
         assert!(comparable(folded.record) == comparable(record));
         journal.remove().unwrap();
-        assert!(!exists(folder.path()));
+        assert!(!folder.path().join(JOURNAL).exists());
     }
 }
 

@@ -35,7 +35,7 @@ impl Journal {
 
     /// Whether a run can begin in `folder`, before anything is prepared for it.
     pub fn may_begin(folder: &Path) -> Result<(), JournalError> {
-        if !super::exists(folder) {
+        if !super::read::exists(folder) {
             return Ok(());
         }
         match Self::lock(folder, &mut OpenOptions::new())?.has_blocks()? {
