@@ -39,7 +39,7 @@ bench: mlx
 
 # Every fuzz target, for so many seconds each. Needs a nightly Rust.
 FUZZ_SECONDS ?= 600
-fuzz: $(TOOLS)/bin/cargo-fuzz
+fuzz: $(TOOLS)/bin/cargo-fuzz mlx
 	PATH="$(TOOLS)/bin:$$PATH" fuzz/run.sh $(FUZZ_SECONDS)
 
 # Small changes of the code, one at a time: does a test notice? Hours.

@@ -16,8 +16,10 @@ targets=("$@")
 TMPDIR=$(mktemp -d)
 export TMPDIR
 trap 'rm -rf -- "$TMPDIR"' EXIT
+# With the features of the whole workspace, as everything else is built.
+cargo build --quiet --release --locked --workspace --example fuzz_seeds
+"${CARGO_TARGET_DIR:-target}/release/examples/fuzz_seeds"
 export RUSTUP_TOOLCHAIN=${FUZZ_TOOLCHAIN:-nightly}
-cargo run --quiet --release --manifest-path fuzz/Cargo.toml --bin seeds
 failed=()
 for target in "${targets[@]}"; do
   # Without a sanitizer: what is read here is safe Rust, and four times as much of it is.

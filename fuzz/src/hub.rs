@@ -14,8 +14,8 @@ use gatecheck_base::fs::sha256_file;
 use gatecheck_data::hub::{Hub, HubSettings};
 use tempfile::TempDir;
 
-/// What lies between two answers.
-pub const BETWEEN: &[u8] = b"\0\0";
+/// What lies between two answers (`examples/fuzz_seeds.rs`).
+const BETWEEN: &[u8] = b"\0\0";
 
 /// Asks a Hub for a model; it gives these answers, one to a request, as they stand, then hangs up. Nothing may be
 /// written outside the cache, and a blob that has a checksum for a name must have it for its content.

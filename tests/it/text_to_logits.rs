@@ -253,6 +253,7 @@ fn settings_that_cannot_be_read_are_refused() {
     for (text, reason) in [
         ("{\"model_input_names\": \"input_ids\"}", "`model_input_names` is no list"),
         ("{\"tokenizer_class\": ", "EOF while parsing"),
+        ("{\"truncation_side\": \"middle\"}", "`truncation_side` is \"middle\"; it is `left` or `right`"),
         ("[]", "invalid type"),
     ] {
         std::fs::write(place.path().join("tokenizer_config.json"), text).unwrap();

@@ -49,6 +49,10 @@ def with_inputs(names):
     return lambda settings: {**settings, "model_input_names": names}
 
 
+def cut_on_the_left(settings):
+    return {**settings, "truncation_side": "left"}
+
+
 def unnamed(settings):
     return {key: value for key, value in settings.items() if key != "tokenizer_class"}
 
@@ -86,6 +90,7 @@ BERT_CASES = {
     "class in both": (dict, {"tokenizer_class": "PreTrainedTokenizerFast"}),
     "inputs without types": (with_inputs(NO_TYPES), {}),
     "generic, inputs with types": (generic_with_types, {}),
+    "cut on the left": (cut_on_the_left, {}),
 }
 ALBERT_CASES = {
     **older("AlbertTokenizerFast"),

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokenizers::{
-    NormalizerWrapper, PostProcessor, Tokenizer, TruncationParams, TruncationStrategy,
+    NormalizerWrapper, PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy,
     normalizers::{Lowercase, Sequence},
 };
 
@@ -171,6 +171,8 @@ impl TextEncoder {
             Truncation::OnlyFirst => TruncationStrategy::OnlyFirst,
             Truncation::OnlySecond => TruncationStrategy::OnlySecond,
         };
+        let direction = truncation_side(&settings)
+            .map_err(|reason| TokenizerError::Malformed { path: folder.join(SETTINGS), reason })?;
         if config.lower_case {
             lower_case(&mut tokenizer).map_err(malformed)?;
         }
@@ -179,6 +181,7 @@ impl TextEncoder {
             .with_truncation(Some(TruncationParams {
                 max_length: limit,
                 strategy,
+                direction,
                 ..TruncationParams::default()
             }))
             .map_err(malformed)?;
@@ -310,6 +313,16 @@ fn settings(folder: &Path) -> Result<Map<String, Value>, TokenizerError> {
         Ok(text) => serde_json::from_str(&text).map_err(|error| malformed(error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Map::new()),
         Err(error) => Err(malformed(error.to_string())),
+    }
+}
+
+/// The end at which a text is cut.
+fn truncation_side(settings: &Map<String, Value>) -> Result<TruncationDirection, String> {
+    match settings.get("truncation_side") {
+        None => Ok(TruncationDirection::Right),
+        Some(side) if side == "right" => Ok(TruncationDirection::Right),
+        Some(side) if side == "left" => Ok(TruncationDirection::Left),
+        Some(side) => Err(format!("`truncation_side` is {side}; it is `left` or `right`")),
     }
 }
 

@@ -129,14 +129,16 @@ fn parquet_that_announces_too_much() {
     let bytes = parquet();
     let size = u32::from_le_bytes(bytes[bytes.len() - 8..][..4].try_into().unwrap()) as usize;
     let footer = bytes.len() - 8 - size;
-    let huge: [&[u8]; 3] = [
-        // 2^31 - 1 and 2^60 as signed numbers, and 2^31 - 1 as the length of a list or text.
+    let odd: [&[u8]; 5] = [
+        // -1, -2^31, 2^31 - 1 and 2^60 as signed numbers, and 2^31 - 1 as the length of a list or text.
+        &[0x01],
+        &[0xff, 0xff, 0xff, 0xff, 0x0f],
         &[0xfe, 0xff, 0xff, 0xff, 0x0f],
         &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20],
         &[0xff, 0xff, 0xff, 0xff, 0x07],
     ];
     let places = (4..bytes.len() - 8).filter(|place| *place > footer || *place < 80);
-    let files = places.flat_map(|place| huge.map(|number| (place, number))).map(|(place, number)| {
+    let files = places.flat_map(|place| odd.map(|number| (place, number))).map(|(place, number)| {
         let mut bytes = bytes.clone();
         drop(bytes.splice(place..=place, number.iter().copied()));
         if place >= footer {
@@ -147,4 +149,11 @@ fn parquet_that_announces_too_much() {
     });
     let [_, refused] = survivors("d.parquet", files);
     assert!(refused > 500);
+}
+
+/// Found by the fuzzer: polars took the number for one beyond all memory and ended the program.
+#[test]
+fn a_page_of_fewer_rows_than_none() {
+    let bytes = include_bytes!("../../fixtures/negative-page.parquet").to_vec();
+    assert_eq!(survivors("d.parquet", [bytes].into_iter()), [0, 1]);
 }

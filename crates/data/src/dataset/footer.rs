@@ -1,38 +1,20 @@
 //! The footer of a Parquet file, looked at before polars reads it.
 //!
 //! polars reserves as much memory as a list announces, and calls itself as deep as columns are nested. Neither ends
-//! in an error that could be caught, so a footer must hold what it announces. Its layout is Thrift's compact protocol
-//! (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>), its fields are those of
-//! <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>.
+//! in an error that could be caught, so a footer must hold what it announces. Its fields are
+//! those of <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Levels that columns, and values nobody knows, may be nested.
-const DEEPEST: usize = 64;
-
-/// What a value is made of.
-enum Shape {
-    Bool,
-    Byte,
-    /// A whole number of any width.
-    Number,
-    Bytes,
-    List(&'static Shape),
-    /// The fields that polars reads, by their ids; others are skipped.
-    Struct(Fields),
-    /// An element of the schema.
-    Column,
-    /// How many of the elements that follow are part of this one.
-    Children,
-}
-
-type Fields = &'static [(i16, Shape)];
-
-use Shape::{Bool, Byte, Bytes, Children, Column, List, Number, Struct};
+use super::thrift::{
+    DEEPEST, Fields,
+    Shape::{Bool, Byte, Bytes, Children, Column, List, Number, Struct},
+    Walk,
+};
 
 const FILE: Fields = &[
     (1, Number),
-    (2, List(&Column)),
+    (2, List(&Column(COLUMN))),
     (3, Number),
     (4, List(&Struct(ROW_GROUP))),
     (5, List(&Struct(&[(1, Bytes), (2, Bytes)]))),
@@ -124,8 +106,8 @@ pub(super) fn check(file: &mut (impl Read + Seek)) -> io::Result<Result<(), &'st
 }
 
 fn is_sound(footer: &[u8]) -> bool {
-    let mut walk = Walk { rest: footer, children: Vec::new() };
-    walk.fields(FILE, 0).is_some() && is_shallow(&walk.children)
+    let mut walk = Walk::over(footer);
+    walk.whole(FILE).is_some() && is_shallow(&walk.children)
 }
 
 /// Whether the tree is no deeper than it may be whose nodes have these many children, in the order of the file.
@@ -144,100 +126,6 @@ fn is_shallow(children: &[i32]) -> bool {
         }
         open.len() <= DEEPEST
     })
-}
-
-/// A walk over the values of a footer; `None` where one is not what it should be.
-struct Walk<'a> {
-    rest: &'a [u8],
-    /// Of each element of the schema.
-    children: Vec<i32>,
-}
-
-impl Walk<'_> {
-    fn skip(&mut self, count: usize) -> Option<()> {
-        self.rest = self.rest.get(count..)?;
-        Some(())
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.rest.split_first()?;
-        self.rest = rest;
-        Some(*first)
-    }
-
-    fn unsigned(&mut self) -> Option<u64> {
-        let mut number = 0_u64;
-        for shift in (0..70).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn signed(&mut self) -> Option<i64> {
-        let number = self.unsigned()?;
-        Some((number >> 1) as i64 ^ -((number & 1) as i64))
-    }
-
-    /// The fields of a struct; those that are known must have their shape.
-    fn fields(&mut self, known: Fields, depth: usize) -> Option<()> {
-        let mut id = 0_i16;
-        loop {
-            let header = self.byte()?;
-            let (step, kind) = (i16::from(header >> 4), header & 0xf);
-            if kind == 0 {
-                return Some(());
-            }
-            id = if step == 0 { self.signed()? as i16 } else { id.checked_add(step)? };
-            let shape = known.iter().find(|(known, _)| *known == id).map(|(_, shape)| shape);
-            self.value(shape, kind, depth + 1)?;
-        }
-    }
-
-    /// A value of a kind, which must be of this shape.
-    fn value(&mut self, shape: Option<&'static Shape>, kind: u8, depth: usize) -> Option<()> {
-        if depth > DEEPEST {
-            return None;
-        }
-        match (kind, shape) {
-            // The kind of a flag is its value.
-            (1 | 2, None | Some(Bool)) => Some(()),
-            (3, None | Some(Byte)) => self.skip(1),
-            (4..=6, None | Some(Number)) => self.unsigned().map(|_| ()),
-            (4..=6, Some(Children)) => {
-                *self.children.last_mut()? = self.signed()? as i32;
-                Some(())
-            }
-            (7, None) => self.skip(8),
-            (8, None | Some(Bytes)) => {
-                let length = self.unsigned()?;
-                self.skip(length.try_into().ok()?)
-            }
-            (9, None) => self.list(None, depth),
-            (9, Some(List(each))) => self.list(Some(each), depth),
-            (12, None) => self.fields(&[], depth),
-            (12, Some(Struct(known))) => self.fields(known, depth),
-            (12, Some(Column)) => {
-                self.children.push(0);
-                self.fields(COLUMN, depth)
-            }
-            _ => None,
-        }
-    }
-
-    fn list(&mut self, each: Option<&'static Shape>, depth: usize) -> Option<()> {
-        let header = self.byte()?;
-        let kind = header & 0xf;
-        let count = if header >> 4 == 15 { self.unsigned()? } else { u64::from(header >> 4) };
-        // Each value takes a byte at least. Flags, which would take one here, are in no list of a footer.
-        if count > self.rest.len() as u64 || count > 0 && matches!(kind, 1 | 2) {
-            return None;
-        }
-        (0..count).try_for_each(|_| self.value(each, kind, depth + 1))
-    }
 }
 
 #[cfg(test)]

@@ -16,12 +16,14 @@ mod labels;
 mod lines;
 mod load;
 pub mod manifest;
+mod pages;
 mod parquet;
 mod sample;
 mod separated;
 mod source;
 mod split;
 mod table;
+mod thrift;
 
 pub use self::{error::DatasetError, load::load, manifest::DatasetSpec, sample::limit, split::Dataset};
 

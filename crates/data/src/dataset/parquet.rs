@@ -1,14 +1,14 @@
 //! Parquet, some rows at a time, by way of polars.
 //!
 //! polars panics on some damaged files and on types that it was built without: each of its calls is one that may. What
-//! would end the program at once is found in the footer before.
+//! would end the program at once is found in the footer and in the headers of the pages before.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{fs::File, ops::Range, path::Path, sync::Arc};
 
 use gatecheck_base::{foreign, fs};
 use polars::prelude::{AnyValue, DataFrame, ParquetReader, PolarsError, SerReader};
 
-use super::{DatasetError, cell::Cell, footer};
+use super::{DatasetError, cell::Cell, footer, pages};
 
 /// Rows of a file that are held at a time.
 const ROWS: usize = 1 << 14;
@@ -29,7 +29,18 @@ pub(super) fn each_row(
     on_row: &mut dyn FnMut(Vec<Cell>) -> Result<(), DatasetError>,
 ) -> Result<(), DatasetError> {
     let file = open(path)?;
-    let rows = guarded(path, || reader(file)?.num_rows())?;
+    let (rows, places) = guarded(path, || {
+        let mut reader = reader(file)?;
+        Ok((reader.num_rows()?, places(&mut reader, names)?))
+    })?;
+    let mut file = open(path)?;
+    for (place, values) in places {
+        let are_sound = pages::are_sound(&mut file, place, values);
+        if !are_sound.map_err(|error| fs::FileError::new("read", path, error))? {
+            let source = "a page of it is damaged".into();
+            return Err(DatasetError::Parse { path: path.to_owned(), source });
+        }
+    }
     for start in (0..rows).step_by(ROWS) {
         let wanted = ROWS.min(rows - start);
         let file = open(path)?;
@@ -38,6 +49,14 @@ pub(super) fn each_row(
         }
     }
     Ok(())
+}
+
+/// Where these columns are in the file, piece by piece, and how many values each piece has.
+fn places(reader: &mut ParquetReader<File>, names: &[&str]) -> Result<Vec<(Range<u64>, u64)>, PolarsError> {
+    let groups = &reader.get_metadata()?.row_groups;
+    let columns = groups.iter().flat_map(|group| names.iter().map(move |name| (group, name)));
+    let pieces = columns.filter_map(|(group, name)| group.columns_under_root_iter(name)).flatten();
+    Ok(pieces.map(|piece| (piece.byte_range(), piece.num_values().try_into().unwrap_or(0))).collect())
 }
 
 /// Some rows of some columns.

@@ -1,5 +1,5 @@
-//! Writes a seed corpus for every target into `corpus/`, from the fixtures of the tests and from what the program
-//! itself writes.
+//! Writes a seed corpus for every fuzz target into `fuzz/corpus/`, from the fixtures of the tests and from what the
+//! program itself writes. Built like the program, not like the targets: what they are compiled with does not link here.
 
 use std::{
     error::Error,
@@ -14,7 +14,6 @@ use gatecheck_backend::{
         wire::{send_request, send_response},
     },
 };
-use gatecheck_fuzz::hub::BETWEEN;
 use gatecheck_judge::{
     journal::{self, Block, Event, Header, Journal},
     record::{self, Call, Session},
@@ -24,10 +23,10 @@ use gatecheck_model::batch::{Batch, Encoded};
 type Outcome = Result<(), Box<dyn Error>>;
 
 fn main() -> Outcome {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = here.parent().ok_or("no folder around this one")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fuzz = root.join("fuzz");
     let put = |target: &str, name: &str, bytes: &[u8]| -> Outcome {
-        let folder = here.join("corpus").join(target);
+        let folder = fuzz.join("corpus").join(target);
         fs::create_dir_all(&folder)?;
         Ok(fs::write(folder.join(format!("seed-{name}")), bytes)?)
     };
@@ -44,14 +43,22 @@ fn main() -> Outcome {
             }
         }
     }
-    put("index", "one", br#"{"metadata": {"total_size": 4}, "weight_map": {"a.weight": "model-1.safetensors"}}"#)?;
+    put(
+        "index",
+        "one",
+        br#"{"metadata": {"total_size": 4}, "weight_map": {"a.weight": "model-1.safetensors"}}"#,
+    )?;
     put("vocabulary", "bert", b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##text\nand\n,\n")?;
     let rows = fs::read_to_string(root.join("datasets/demo-nli/validation.jsonl"))?;
     let rows: String = rows.split_inclusive('\n').take(8).collect();
     put("jsonl", "demo", rows.as_bytes())?;
-    put("jsonl", "odd", b"{\"text\": \"a\", \"label\": 1.0}\n{\"text\": \"b\", \"label\": null, \"x\": [[{}]]}\n")?;
+    put(
+        "jsonl",
+        "odd",
+        b"{\"text\": \"a\", \"label\": 1.0}\n{\"text\": \"b\", \"label\": null, \"x\": [[{}]]}\n",
+    )?;
     put("csv", "pair", b"premise,hypothesis,label\n\"a, b\",c,1\n\"d \"\"e\"\"\",f,-1\n")?;
-    put("parquet", "rows", include_bytes!("../../rows.parquet"))?;
+    put("parquet", "rows", &fs::read(fuzz.join("rows.parquet"))?)?;
     for name in ["models.yaml", "datasets.yaml"] {
         put("yaml", name, &fs::read(root.join("config").join(name))?)?;
     }
@@ -59,7 +66,8 @@ fn main() -> Outcome {
     put("frames", "hello", &hello()?)?;
     put("hub", "model", &hub())?;
     let sample = root.join("reports/sample");
-    let (scalars, columns) = (fs::read(sample.join(record::RECORD))?, fs::read(sample.join("record.safetensors"))?);
+    let (scalars, columns) =
+        (fs::read(sample.join(record::RECORD))?, fs::read(sample.join("record.safetensors"))?);
     // Padded, so that the cut falls between the two.
     let mut whole = scalars;
     let cut = whole.len() * 256 / (whole.len() + columns.len()) + 1;
@@ -87,7 +95,9 @@ fn files(folder: &Path, name: &str) -> Result<Vec<PathBuf>, Box<dyn Error>> {
 fn requests() -> Result<Vec<u8>, Box<dyn Error>> {
     let row = Encoded { ids: vec![1, 2, 3], type_ids: vec![0, 0, 1], truncated: false };
     let mut bytes = Vec::new();
-    for request in [Request::Phase(Phase::Latency), Request::Encode { batch: Batch::new(&[row]) }, Request::Memory] {
+    for request in
+        [Request::Phase(Phase::Latency), Request::Encode { batch: Batch::new(&[row]) }, Request::Memory]
+    {
         send_request(&mut bytes, &request)?;
     }
     Ok(bytes)
@@ -100,11 +110,12 @@ fn hello() -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(bytes)
 }
 
-/// A Hub's answers for a model of two small files.
+/// A Hub's answers for a model of two small files, with two zeros between them (`fuzz/src/hub.rs`).
 fn hub() -> Vec<u8> {
     let commit = "0123456789abcdef0123456789abcdef01234567";
     let answer = |headers: &str, length: usize, body: &str| {
-        format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}").into_bytes()
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
+            .into_bytes()
     };
     let list = format!(
         r#"{{"sha": "{commit}", "siblings": [{{"rfilename": "config.json"}}, {{"rfilename": "model.safetensors"}}]}}"#
@@ -118,7 +129,7 @@ fn hub() -> Vec<u8> {
         let headers = format!("X-Repo-Commit: {commit}\r\nETag: \"{etag}\"\r\n");
         answers.extend([answer(&headers, body.len(), ""), answer("", body.len(), body)]);
     }
-    answers.join(BETWEEN)
+    answers.join(&b"\0\0"[..])
 }
 
 /// A journal as a run writes it: two arms, a block each, the end.
