@@ -157,4 +157,22 @@ mod tests {
         assert_eq!(slices(&record).len(), 1);
         assert_eq!(slices(&fixture::similarity())[0].kind, SliceKind::Length);
     }
+
+    #[test]
+    fn a_label_that_no_example_has_is_not_the_worst() {
+        let mut record = fixture::record();
+        record.gold.iter_mut().for_each(|gold| *gold = gold.max(1.0));
+        assert_eq!(slices(&record)[0].name, "neutral");
+    }
+
+    #[test]
+    fn the_worst_length_is_that_of_the_metric_that_is_judged() {
+        let mut record = fixture::record();
+        for metric in [Metric::MacroF1, Metric::Mcc, Metric::Accuracy] {
+            record.dataset.metrics = vec![metric];
+            let worst = &slices(&record)[1];
+            assert_eq!((worst.drop.id, worst.name.as_str()), (metric, "23 to 37 tokens"));
+            assert!(worst.drop.value > 0.0, "{metric:?}: {}", worst.drop.value);
+        }
+    }
 }

@@ -178,8 +178,14 @@ mod tests {
         let mut partial = fixture::record();
         partial.arms[2].measured[0] = false;
         let records = [fixture::killed(0), fixture::killed(2), fixture::empty(), truncated, unknown, partial];
-        let words =
-            ["`candle` failed", "`mlx-q8` failed", "no value", "truncated", "unknown", "only 599 of 600"];
+        let words = [
+            "`candle` failed",
+            "`mlx-q8` failed",
+            "no value",
+            "16.7 % of the examples were truncated, more than the 5.0 % allowed",
+            "1 gold labels are unknown to the model",
+            "only 599 of 600 examples were measured in both arms",
+        ];
         for (record, words) in records.iter().zip(words) {
             let result = judged(record);
             assert_eq!(result.verdict, Verdict::Error);

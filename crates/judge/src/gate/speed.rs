@@ -147,6 +147,35 @@ mod tests {
         assert_eq!(judged(&with_limit(0.8)).verdict, Verdict::Pass);
     }
 
+    /// Of 30 blocks.
+    fn ratio(value: f64) -> MetricRatio {
+        MetricRatio { id: Metric::Qpm, value, low: None, high: None, n: 30, spread: None, noise: None }
+    }
+
+    #[test]
+    fn noise_is_told_in_percent() {
+        let analysis = analyse(&fixture::record());
+        let arm = analysis.candidates().next().unwrap();
+        let policy = Policy { min_speedup: 1.2, ..fixture::record().policy };
+        let speedup = |noise| MetricRatio { noise: Some(noise), ..ratio(4.0) };
+        assert_eq!(unsupported(&analysis, arm, &speedup(0.19), &policy), None);
+        assert_eq!(
+            unsupported(&analysis, arm, &speedup(0.25), &policy).unwrap(),
+            "two equal arms could differ by 25.0 % in this run, more than the margin of 20.0 %"
+        );
+    }
+
+    #[test]
+    fn missing_blocks_are_those_that_narrow_the_interval_to_the_limit() {
+        let missing = |value, low, high, limit| blocks_missing(&ratio(value), low, high, limit);
+        // 30 · (ln(1.3 / 1.1) / ln(1.3 / 1.2))² = 130.7, and 30 · (ln(1.3 / 1.1) / ln(1.1 / 1.2))² = 110.6.
+        assert_eq!(missing(1.3, 1.1, 1.5, 1.2), Some(101));
+        assert_eq!(missing(1.1, 1.0, 1.3, 1.2), Some(81));
+        assert_eq!(missing(1.3, 1.29, 1.31, 1.2), Some(1), "settled already");
+        assert_eq!(missing(1.3, 1.1, 1.5, 1.3 - 1e-6), None);
+        assert_eq!(missing(1.2, 1.1, 1.3, 1.2), None);
+    }
+
     #[test]
     fn few_blocks_are_inconclusive_and_none_an_error() {
         let mut record = fixture::record();

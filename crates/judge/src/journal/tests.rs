@@ -91,6 +91,20 @@ fn a_record_is_folded_from_its_journal() {
 }
 
 #[test]
+fn the_way_out_is_told() {
+    let folder = std::path::PathBuf::from("runs/a");
+    let hint = |error: JournalError| error.hint().unwrap();
+    assert_eq!(
+        hint(JournalError::Unfinished { folder: folder.clone() }),
+        "go on with `gatecheck run --resume runs/a`, take another `--out`, or remove `runs/a/journal.jsonl` to start \
+         afresh"
+    );
+    assert_eq!(hint(JournalError::Locked { folder: folder.clone() }), "wait for it, or take another `--out`");
+    let headless = hint(JournalError::Headless { path: folder.join(JOURNAL) });
+    assert!(headless.contains("remove `runs/a/journal.jsonl`"), "{headless}");
+}
+
+#[test]
 fn a_journal_cut_anywhere_still_reads() {
     let folder = tempfile::tempdir().unwrap();
     drop(written(folder.path(), &fixture::shortened(fixture::two_arms(), 20)));

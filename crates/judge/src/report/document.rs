@@ -296,8 +296,16 @@ mod tests {
         let mut record = fixture::record();
         record.interrupted = true;
         record.dataset.dropped_without_label = 3;
+        let machine = record.arms[2].sessions[0].environment.cpu.clone();
+        record.arms[2].sessions[0].environment.cpu = format!("not {machine}");
         let report = Report::new(&record, &record.policy);
-        assert_eq!(report.warnings.len(), 4);
-        assert_eq!(report.warnings[2], "1.0 % of the examples were cut to 64 tokens");
+        let expected = [
+            "made by hand; nothing was measured",
+            "the run was interrupted: nothing can pass",
+            "the sessions of this run come from 2 machines; the environment is that of the first",
+            "1.0 % of the examples were cut to 64 tokens",
+            "3 rows without a gold label were left out",
+        ];
+        assert_eq!(report.warnings, expected);
     }
 }
