@@ -129,6 +129,23 @@ mod tests {
     }
 
     #[test]
+    fn any_of_its_properties_tells_a_machine_apart() {
+        let changes: [fn(&mut Environment); 6] = [
+            |it| it.os.push('x'),
+            |it| it.arch.push('x'),
+            |it| it.cpu.push('x'),
+            |it| it.cores += 1,
+            |it| it.memory_bytes += 1,
+            |it| it.virtualised = Some(false),
+        ];
+        for change in changes {
+            let mut sessions = [session("a", "x", None), session("a", "x", None)];
+            change(&mut sessions[1].environment);
+            assert_eq!(machines(sessions.iter()), 2, "{:?}", sessions[1].environment);
+        }
+    }
+
+    #[test]
     fn one_virtual_machine_among_several_is_told() {
         let mut sessions = [session("a", "x", None), session("b", "x", None)];
         sessions[1].environment.virtualised = Some(true);

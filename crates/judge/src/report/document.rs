@@ -284,6 +284,13 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_padded_has_no_share_of_padding() {
+        let mut record = fixture::record();
+        (record.dataset.real_tokens, record.dataset.padded_tokens) = (0, 0);
+        assert_eq!(Report::new(&record, &record.policy).dataset.padding_share, None);
+    }
+
+    #[test]
     fn another_policy_gives_another_verdict() {
         let record = fixture::record();
         let policy = Policy { min_speedup: 100.0, ..record.policy.clone() };
