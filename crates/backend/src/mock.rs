@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MockScript {
-    /// Numbers per row.
+    /// Numbers per row, 1 to 65,536.
     pub width: usize,
     /// Number of tokens that it knows, at least 2.
     pub vocabulary: u32,
@@ -58,8 +58,13 @@ pub struct MockBackend {
 }
 
 impl MockBackend {
-    /// Follows a script; fails here if the script says so.
+    /// Follows a script; fails here if the script says so, or if it cannot be followed.
     pub fn load(script: MockScript) -> Result<Self, BackendError> {
+        let (width, vocabulary) = (script.width, script.vocabulary);
+        if !(1..=1 << 16).contains(&width) || vocabulary < 2 {
+            let reason = format!("its script cannot be followed: width {width}, {vocabulary} tokens");
+            return Err(BackendError::framework("mock", reason));
+        }
         let backend = Self { script, phase: Phase::Load, clock: Rc::default() };
         backend.misbehave()?;
         Ok(backend)

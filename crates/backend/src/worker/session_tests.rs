@@ -171,6 +171,14 @@ impl crate::Model for Idle {
 impl Arm for Idle {}
 
 #[test]
+fn a_script_that_cannot_be_followed_is_refused() {
+    for (width, vocabulary) in [(0, 32), (1 << 40, 32), (3, 1)] {
+        let error = MockBackend::load(MockScript { width, vocabulary, ..MockScript::default() }).unwrap_err();
+        assert!(error.to_string().contains("its script cannot be followed"), "{error}");
+    }
+}
+
+#[test]
 fn what_an_arm_cannot_do_is_refused() {
     let program = Program { load: |_, _| Ok(Box::new(Idle)), ..PROGRAM };
     let spec = WorkerSpec { backend: BackendKind::Candle, folder: "none".into(), threads: 1 };

@@ -136,6 +136,7 @@ mod tests {
             assert!((coins.at_most(k as u64) - probability).abs() < 1e-12);
         }
         assert_eq!((coins.inverse(0.0), coins.inverse(0.5), coins.inverse(0.999)), (0, 2, 4));
+        assert_eq!(coins.inverse(1.0), 4, "where rounding leaves a last crumb");
     }
 
     #[test]
