@@ -278,6 +278,9 @@ mod tests {
     fn fisher_covers_its_point() {
         let interval = fisher_interval(0.8, 100, 1.0, 0.95).unwrap();
         assert!((interval.low - 0.7161).abs() < 1e-3 && (interval.high - 0.8610).abs() < 1e-3);
+        let of = |points| fisher_interval(0.8, points, 1.0, 0.95);
+        assert_eq!((of(0), of(3)), (None, None));
+        assert!(of(4).unwrap().contains(-0.5), "four points tell little");
     }
 
     #[test]
