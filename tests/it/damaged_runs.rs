@@ -1,5 +1,6 @@
 //! Whole commands over damaged files: each ends in time with a documented exit code and says why, no text of a panic
 //! and no code for the terminal reaches a user, no process stays, and no report says other than the exit code.
+#![expect(clippy::print_stdout, reason = "counts what happened, for `--nocapture`")]
 
 use std::{
     path::Path,
