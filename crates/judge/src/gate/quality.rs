@@ -170,6 +170,28 @@ mod tests {
     }
 
     #[test]
+    fn missing_examples_are_those_that_narrow_the_interval_to_the_limit() {
+        let analysis = analyse(&fixture::similarity());
+        let missing = |value, low, high, limit| {
+            let drop = MetricDrop {
+                id: Metric::Spearman,
+                value,
+                low: Some(low),
+                high: Some(high),
+                n: 100,
+                lost: None,
+                gained: None,
+                method: String::new(),
+            };
+            examples_missing(&analysis, &drop, limit)
+        };
+        // 100 · (0.25 / 0.125)² = 400, on either side of the limit.
+        assert_eq!(missing(0.125, 0.0, 0.375, 0.25), Some(300));
+        assert_eq!(missing(0.375, 0.125, 0.5, 0.25), Some(300));
+        assert_eq!(missing(0.25, 0.125, 0.375, 0.25), None);
+    }
+
+    #[test]
     fn what_cannot_be_measured_is_an_error() {
         let mut truncated = fixture::record();
         truncated.dataset.truncated = 100;
