@@ -77,15 +77,20 @@ const ONE_BY_ONE: u64 = 4096;
 
 /// Interval of the drop of accuracy: the wider of the paired bootstrap and Tango's score interval.
 ///
-/// The bootstrap alone would turn no discordant pairs into certainty. A resample of the examples
-/// is a multinomial draw of three counts, so the cost does not depend on the number of examples.
+/// The bootstrap alone would turn no discordant pairs into certainty.
 pub fn drop_interval(outcomes: &Outcomes, resampling: &Resampling) -> Option<Interval> {
     let score = tango(outcomes, resampling.confidence)?;
-    let Outcomes { examples, lost, gained } = *outcomes;
-    let discordant = lost + gained;
-    if discordant <= 0.0 {
+    if outcomes.lost + outcomes.gained <= 0.0 {
         return Some(score);
     }
+    Some(resampled_drop(outcomes, resampling)?.hull(score))
+}
+
+/// The percentile interval of the drop alone. A resample of the examples is a multinomial draw of three counts, so
+/// the cost does not depend on the number of examples.
+fn resampled_drop(outcomes: &Outcomes, resampling: &Resampling) -> Option<Interval> {
+    let Outcomes { examples, lost, gained } = *outcomes;
+    let discordant = lost + gained;
     let mut rng = Rng::seeded(resampling.seed);
     let count = Binomial::new(examples as u64, discordant / examples);
     let is_lost = lost / discordant;
@@ -100,7 +105,7 @@ pub fn drop_interval(outcomes: &Outcomes, resampling: &Resampling) -> Option<Int
             (2.0 * lost as f64 - drawn as f64) / examples
         })
         .collect();
-    Some(percentile_interval(&mut draws, resampling.confidence)?.hull(score))
+    percentile_interval(&mut draws, resampling.confidence)
 }
 
 /// The percentile interval of a number that is computed from counts of outcomes, resampling examples: what the
@@ -153,6 +158,24 @@ mod tests {
             (work * ratio * (noise * normal(rng)).exp(), work * (noise * normal(rng)).exp())
         };
         (0..count).map(block).collect()
+    }
+
+    #[test]
+    fn the_bootstrap_of_many_examples_is_nearly_normal() {
+        for (examples, lost, gained) in
+            [(4000.0_f64, 200.0, 100.0), (4000.0, 0.0, 90.0), (200_000.0, 6000.0, 4000.0)]
+        {
+            let value = (lost - gained) / examples;
+            let error = (((lost + gained) / examples - value * value) / examples).sqrt();
+            let half = 1.959_964 * error;
+            let resampling = Resampling::new(0.95, 20_000, 5);
+            let interval = resampled_drop(&Outcomes { examples, lost, gained }, &resampling).unwrap();
+            let off = [interval.low - (value - half), interval.high - (value + half)];
+            assert!(
+                off.iter().all(|off| off.abs() < 0.08 * half),
+                "{examples} {lost} {gained}: {interval:?}"
+            );
+        }
     }
 
     #[test]
