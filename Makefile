@@ -30,7 +30,7 @@ lint: mlx
 check: mlx
 	$(CARGO) test --release --locked --workspace -- --test-threads=1
 
-# What is too slow for every change: kills at random moments, races of whole runs.
+# What is too slow for every change: kills at random moments, races of whole runs, damaged input.
 faults: mlx
 	$(CARGO) test --release --locked --workspace -- --test-threads=1 --ignored
 

@@ -35,7 +35,7 @@ for module in "${modules[@]}"; do
     hub) package=gatecheck-data files='crates/data/src/hub/**' ;;
     dataset) package=gatecheck-data files='crates/data/src/dataset/**' ;;
     # The runner's own tests, and those of whole runs.
-    runner) package=gatecheck files='src/app/runner/**' tests=(--lib --test it -- runner run:: resume:: failures:: run_faults::) ;;
+    runner) package=gatecheck files='src/app/runner/**' tests=(--lib --test it -- --test-threads=1 runner run:: resume:: failures:: run_faults::) ;;
     *) echo "no module \`$module\`" >&2; exit 2 ;;
   esac
   options+=(--package "$package" --file "$files")

@@ -55,6 +55,7 @@ impl Seeded {
         ];
         values[self.below(values.len())].clone()
     }
+
     /// Replaces one of the values in `json`, however deep, or takes it away.
     pub(crate) fn spoil_value(&mut self, json: &mut Value) {
         let count = nodes(json);
