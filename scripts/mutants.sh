@@ -44,6 +44,7 @@ for module in "${modules[@]}"; do
     options+=(--sharding round-robin --shard "0/$((count / sample))")
   fi
   echo "$module: $count mutants"
+  mkdir -p "$out/$module"
   # 2 and 3: some were missed, or some never ended.
   cargo mutants --no-shuffle "${mlx[@]}" --output "$out/$module" "${options[@]}" -- "${tests[@]}" ||
     (($? == 2 || $? == 3)) || exit 1
