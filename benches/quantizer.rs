@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use gatecheck_model::quant::{Affine, Float, cast, dequantize, quantize};
+use gatecheck_model::quant::{Float, Scheme, cast, dequantize, quantize};
 
 /// Elements of a 4096 × 1024 matrix, larger than the caches.
 const ELEMENTS: usize = 1 << 22;
@@ -21,14 +21,14 @@ fn quantizer(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(float.name());
         group.throughput(Throughput::Bytes(4 * ELEMENTS as u64)).sample_size(20);
         for bits in [3, 4, 8] {
-            let affine = Affine::new(bits, 64).unwrap();
-            let packed = quantize(affine, &matrix, float).unwrap();
+            let scheme = Scheme::affine(bits, 64).unwrap();
+            let packed = quantize(scheme, &matrix, float).unwrap();
             group.bench_function(BenchmarkId::new("quantize", bits), |bencher| {
-                bencher.iter(|| quantize(affine, black_box(&matrix), float));
+                bencher.iter(|| quantize(scheme, black_box(&matrix), float));
             });
             group.bench_function(BenchmarkId::new("dequantize", bits), |bencher| {
                 bencher.iter(|| {
-                    dequantize(affine, black_box(&packed.weight), &packed.scales, &packed.biases, float)
+                    dequantize(scheme, black_box(&packed.weight), &packed.scales, &packed.biases, float)
                 });
             });
         }

@@ -18,6 +18,7 @@ pub mod judge;
 pub mod measure;
 pub mod plan;
 pub mod prepare;
+pub mod recipe;
 pub mod record;
 pub mod resolve;
 pub mod resume;

@@ -1,5 +1,7 @@
 //! Fetches what a run needs and makes its artefacts. The only place that downloads and converts.
 
+use std::path::Path;
+
 use gatecheck_base::{
     fs::{FileError, sha256_file},
     kind::ErrorKind,
@@ -156,6 +158,17 @@ pub fn dataset(reference: &DatasetReference, observer: &mut dyn Observer) -> Res
     Ok(dataset)
 }
 
+/// Where a conversion goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// Folder of the converted models.
+    pub output: &'a Path,
+    /// The artefact's folder itself, where it is not to be named after model and recipe.
+    pub folder: Option<&'a Path>,
+    /// Whether to convert again, and over an artefact of another recipe.
+    pub force: bool,
+}
+
 /// The artefact of this recipe, made if it is not there and may be made. Its files are what they were when it was
 /// made.
 pub fn artefact(
@@ -165,7 +178,8 @@ pub fn artefact(
     observer: &mut dyn Observer,
 ) -> Result<Artefact, PrepareError> {
     if artefacts.may_convert {
-        let outcome = converted(model, recipe, artefacts, false, observer)?;
+        let target = Target { output: &artefacts.folder, folder: None, force: false };
+        let outcome = converted(model, recipe, target, observer)?;
         return Ok(Artefact::open(&outcome.folder)?);
     }
     let folder = artefacts.folder.join(artefact_name(&model.name, recipe)?);
@@ -182,23 +196,23 @@ pub fn artefact(
     Ok(artefact)
 }
 
-/// Converts a model, unless its artefact is there already; with `force` in any case.
+/// Converts a model, unless its artefact is there already; with `force` in any case. The artefact is made in `output`,
+/// named after model and recipe, or is `folder` itself.
 pub fn converted(
     model: &ModelSource,
     recipe: &Recipe,
-    artefacts: &Artefacts,
-    force: bool,
+    Target { output, folder, force }: Target<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, PrepareError> {
-    let mut request = Request::new(&model.folder, &model.name, &artefacts.folder, recipe.clone(), VERSION);
+    let mut request = Request::new(&model.folder, &model.name, output, recipe.clone(), VERSION);
     request.source_name = model.source.clone();
     request.revision = model.revision.clone();
+    request.folder = folder.map(Path::to_owned);
     request.force = force;
     let outcome = convert(&request, &mut |at| {
         let task = match at.stage {
             Stage::Checksums => "checksums",
             Stage::Wait => "waiting for another conversion",
-            Stage::Scan => "looking at values",
             Stage::Write => "converting",
             Stage::Verify => "verifying",
         };

@@ -143,10 +143,10 @@ pub(crate) struct RunArgs {
 /// How weights are quantized.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct QuantizationArgs {
-    #[arg(long, help = format!("Bits per weight: 2, 3, 4, 5, 6 or 8; 16 or 32 leaves the weights unquantized \
+    #[arg(long, alias = "q-bits", help = format!("Bits per weight: 2, 3, 4, 5, 6 or 8; 16 or 32 leaves the weights unquantized \
                                 [default: the model's, else {}]", defaults::BITS))]
     pub(crate) bits: Option<u32>,
-    #[arg(long, help = format!("Weights per scale: 32, 64 or 128 [default: the model's, else {}]",
+    #[arg(long, alias = "q-group-size", help = format!("Weights per scale: 32, 64 or 128 [default: the model's, else {}]",
                                defaults::GROUP_SIZE))]
     pub(crate) group_size: Option<u32>,
     #[arg(long, value_name = "BITS",
@@ -226,16 +226,27 @@ impl SpeedOnArg {
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
     /// Model: a configured name, a folder, or a Hub id; all configured models if absent
-    #[arg(long, value_name = "NAME|FOLDER|HUB_ID")]
+    #[arg(long, alias = "hf-path", value_name = "NAME|FOLDER|HUB_ID")]
     pub(crate) model: Option<String>,
     #[command(flatten)]
     pub(crate) quantization: QuantizationArgs,
+    /// What a code stands for: affine, mxfp4, mxfp8 or nvfp4; all but affine have their own bits and group size
+    /// [default: affine]
+    #[arg(long, alias = "q-mode", value_name = "MODE")]
+    pub(crate) mode: Option<String>,
+    /// A recipe that treats some modules apart: a file (docs/conversion.md), or one of mlx-lm's mixed_2_6, mixed_3_4,
+    /// mixed_3_6, mixed_4_6
+    #[arg(long, alias = "quant-predicate", value_name = "FILE|NAME")]
+    pub(crate) recipe: Option<String>,
     /// Element type of what is not quantized: float32, float16 or bfloat16 [default: as stored, float32 as float16]
     #[arg(long)]
     pub(crate) dtype: Option<String>,
     /// Folder in which the artefact's folder is made
     #[arg(long, value_name = "DIR", default_value = defaults::ARTEFACTS)]
     pub(crate) output_dir: PathBuf,
+    /// The artefact's folder itself, in place of one named after model and recipe
+    #[arg(long, value_name = "DIR", requires = "model", conflicts_with = "output_dir")]
+    pub(crate) mlx_path: Option<PathBuf>,
     /// Configuration files with models, beside the built-in ones
     #[arg(long, value_name = "GLOB", num_args = 1..)]
     pub(crate) config: Vec<String>,

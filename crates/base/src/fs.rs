@@ -106,15 +106,31 @@ pub fn sha256_file(path: &Path) -> Result<String, FileError> {
 /// memory map would count as this process's memory.
 pub fn sha256_open(mut file: &File, path: &Path) -> Result<String, FileError> {
     let failed = |error| FileError::new("read", path, error);
-    let mut hasher = Sha256::new();
+    let mut hasher = Hasher::default();
     let mut buffer = vec![0; 1 << 20];
     file.rewind().map_err(failed)?;
     loop {
         let count = file.read(&mut buffer).map_err(failed)?;
         if count == 0 {
-            return Ok(hex(&hasher.finalize()));
+            return Ok(hasher.finish());
         }
         hasher.update(&buffer[..count]);
+    }
+}
+
+/// SHA-256 of what comes in pieces.
+#[derive(Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// The next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// That of all pieces, in hexadecimal.
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
     }
 }
 

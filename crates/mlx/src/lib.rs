@@ -16,6 +16,7 @@ mod input;
 mod linear;
 mod mobilebert;
 mod modernbert;
+mod packed;
 mod parts;
 mod post_norm;
 mod relative;

@@ -1,56 +1,48 @@
 //! Linear layers and norms as MLX graphs.
 
-use mlx_rs::{Array, error::Exception, fast, ops};
+use gatecheck_model::quant::Scheme;
+use mlx_rs::{Array, Dtype, error::Exception, fast, ops};
+
+use crate::packed::Packed;
 
 /// A weight matrix `[outputs, inputs]`.
 pub(crate) enum Weight {
     Dense(Array),
-    Packed { words: Array, scales: Array, biases: Array, group_size: i32, bits: i32 },
+    Packed(Packed),
 }
 
 impl Weight {
     /// Puts matrices of the same inputs one below the other. Where they are packed differently, they
-    /// are unpacked.
-    pub(crate) fn stack(mut weights: Vec<Self>) -> Result<Self, Exception> {
+    /// are unpacked to `dtype`.
+    pub(crate) fn stack(mut weights: Vec<Self>, dtype: Dtype) -> Result<Self, Exception> {
         if weights.len() == 1 {
             return Ok(weights.remove(0));
         }
-        if let Self::Packed { group_size, bits, .. } = weights[0] {
-            let same = |weight: &Self| match weight {
-                Self::Packed { group_size: size, bits: width, .. } => (*size, *width) == (group_size, bits),
-                Self::Dense(_) => false,
-            };
-            if weights.iter().all(same) {
-                let part = |pick: fn(&Self) -> Option<&Array>| {
-                    ops::concatenate(&weights.iter().filter_map(pick).collect::<Vec<_>>(), 0)
-                };
-                return Ok(Self::Packed {
-                    words: part(|weight| weight.packed().map(|parts| parts[0]))?,
-                    scales: part(|weight| weight.packed().map(|parts| parts[1]))?,
-                    biases: part(|weight| weight.packed().map(|parts| parts[2]))?,
-                    group_size,
-                    bits,
-                });
-            }
+        let schemes: Vec<_> = weights.iter().map(Self::scheme).collect();
+        if schemes[0].is_some() && schemes.iter().all(|scheme| *scheme == schemes[0]) {
+            let packed = weights.into_iter().filter_map(|weight| match weight {
+                Self::Packed(packed) => Some(packed),
+                Self::Dense(_) => None,
+            });
+            return Ok(Self::Packed(Packed::stack(&packed.collect::<Vec<_>>())?));
         }
-        let dense: Vec<Array> = weights.into_iter().map(Self::unpacked).collect::<Result<_, _>>()?;
+        let dense: Vec<Array> =
+            weights.into_iter().map(|weight| weight.unpacked(dtype)).collect::<Result<_, _>>()?;
         Ok(Self::Dense(ops::concatenate(&dense, 0)?))
     }
 
-    fn packed(&self) -> Option<[&Array; 3]> {
+    fn scheme(&self) -> Option<Scheme> {
         match self {
-            Self::Packed { words, scales, biases, .. } => Some([words, scales, biases]),
+            Self::Packed(packed) => Some(packed.scheme),
             Self::Dense(_) => None,
         }
     }
 
-    /// Plain floats.
-    pub(crate) fn unpacked(self) -> Result<Array, Exception> {
+    /// Plain floats of type `dtype`, unless they are plain already.
+    pub(crate) fn unpacked(self, dtype: Dtype) -> Result<Array, Exception> {
         match self {
             Self::Dense(weight) => Ok(weight),
-            Self::Packed { words, scales, biases, group_size, bits } => {
-                ops::dequantize(&words, &scales, &biases, group_size, bits)
-            }
+            Self::Packed(packed) => packed.dequantize(dtype),
         }
     }
 }
@@ -72,8 +64,8 @@ impl Linear {
             }
             packed => packed,
         };
-        if let Some(parts) = weight.packed() {
-            mlx_rs::transforms::eval(parts)?;
+        if let Weight::Packed(packed) = &weight {
+            mlx_rs::transforms::eval(packed.arrays())?;
         }
         if let Some(bias) = &bias {
             bias.eval()?;
@@ -85,8 +77,8 @@ impl Linear {
         match (&self.weight, &self.bias) {
             (Weight::Dense(transposed), Some(bias)) => ops::addmm(bias, x, transposed, None, None),
             (Weight::Dense(transposed), None) => ops::matmul(x, transposed),
-            (Weight::Packed { words, scales, biases, group_size, bits }, bias) => {
-                let product = ops::quantized_matmul(x, words, scales, biases, true, *group_size, *bits)?;
+            (Weight::Packed(packed), bias) => {
+                let product = packed.product(x)?;
                 bias.as_ref().map_or(Ok(product.clone()), |bias| product.add(bias))
             }
         }

@@ -10,14 +10,16 @@ use gatecheck_model::{
     checkpoint::{Checkpoint, Matrix, PackedMatrix},
     load::Parts,
     quant::Float,
+    weights::TensorView,
 };
-use mlx_rs::{Array, Dtype, error::Exception, ops};
+use mlx_rs::{Array, Dtype, error::Exception};
 
 use crate::{
     Execution, Failure,
     convolution::Convolution,
     disentangled::{DistanceRows, vectors},
     linear::{Linear, Norm, Weight},
+    packed::Packed,
     relative::ByDistance,
     window::Window,
 };
@@ -62,21 +64,24 @@ impl Mlx {
     }
 
     fn packed(&self, packed: &PackedMatrix<'_>) -> Result<Weight, Failure> {
-        let PackedMatrix { words, scales, biases, affine, .. } = packed;
-        let (bits, group_size) = (affine.bits() as i32, affine.group_size() as i32);
-        let shape = |view: &[usize]| [view[0] as i32, view[1] as i32];
-        let (groups, width) = (scales.shape, shape(words.shape));
-        let words = Array::from_slice(&words.to_u32()?, &width);
-        let (scales, biases) = (scales.to_f32()?, biases.to_f32()?);
+        let PackedMatrix { words, scales, biases, scheme, .. } = packed;
+        let shape = |view: &TensorView<'_>| [view.shape[0] as i32, view.shape[1] as i32];
+        let codes = Array::from_slice(&words.to_u32()?, &shape(words));
+        // In 32 bits where they are unpacked, so that nothing is lost beyond the quantization itself.
+        let dtype = if self.dequantize { Dtype::Float32 } else { self.dtype };
+        let floats = |view: &TensorView<'_>| -> Result<Array, Failure> {
+            Ok(Array::from_slice(&view.to_f32()?, &shape(view)).as_dtype(dtype)?)
+        };
+        let scales = match scheme.has_biases() {
+            true => floats(scales)?,
+            false => Array::from_slice(scales.bytes, &shape(scales)),
+        };
+        let biases = biases.as_ref().map(floats).transpose()?;
+        let packed = Packed { words: codes, scales, biases, scheme: *scheme };
         if self.dequantize {
-            // In 32 bits, so that nothing is lost beyond the quantization itself.
-            let (scales, biases) =
-                (Array::from_slice(&scales, &shape(groups)), Array::from_slice(&biases, &shape(groups)));
-            let dense = ops::dequantize(&words, &scales, &biases, group_size, bits)?.as_dtype(self.dtype)?;
-            return Ok(Weight::Dense(dense));
+            return Ok(Weight::Dense(packed.dequantize(dtype)?.as_dtype(self.dtype)?));
         }
-        let (scales, biases) = (self.array(&scales, groups)?, self.array(&biases, groups)?);
-        Ok(Weight::Packed { words, scales, biases, group_size, bits })
+        Ok(Weight::Packed(packed))
     }
 }
 
@@ -94,7 +99,7 @@ impl Parts for Mlx {
     type Window = Window;
 
     fn table(&self, matrix: &Matrix<'_>, scale: f32) -> Result<Array, Failure> {
-        let mut table = self.weight(matrix)?.unpacked()?;
+        let mut table = self.weight(matrix)?.unpacked(self.dtype)?;
         if scale != 1.0 {
             table = table.multiply(Array::from_f32(scale).as_dtype(table.dtype())?)?;
         }
@@ -106,7 +111,7 @@ impl Parts for Mlx {
         let weights = matrices.iter().map(|matrix| self.weight(matrix)).collect::<Result<Vec<_>, _>>()?;
         let bias = bias.map(|bias| self.vector(&bias)).transpose()?;
         // Packed rows stack as plain ones do, since groups run along a row.
-        Ok(Linear::new(Weight::stack(weights)?, bias)?)
+        Ok(Linear::new(Weight::stack(weights, self.dtype)?, bias)?)
     }
 
     fn norm(&self, scale: Vec<f32>, shift: Option<Vec<f32>>, epsilon: Option<f32>) -> Result<Norm, Failure> {

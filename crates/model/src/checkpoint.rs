@@ -10,10 +10,11 @@ use std::{
 use safetensors::Dtype;
 
 use crate::{
-    config::{ModelConfig, QuantizationConfig},
+    config::ModelConfig,
     names::Names,
     pooling,
-    quant::{Affine, Float},
+    quant::{Float, Mode, Scheme},
+    quantization::QuantizationConfig,
     weights::{TensorView, WeightError, WeightStore},
 };
 
@@ -22,7 +23,7 @@ use crate::{
 pub enum Matrix<'a> {
     /// Plain floats.
     Dense(TensorView<'a>),
-    /// Packed by affine group quantization.
+    /// Quantized in groups.
     Packed(PackedMatrix<'a>),
 }
 
@@ -31,26 +32,26 @@ impl Matrix<'_> {
     pub fn shape(&self) -> [usize; 2] {
         match self {
             Self::Dense(view) => [view.shape[0], view.shape[1]],
-            Self::Packed(PackedMatrix { scales, affine, .. }) => {
-                [scales.shape[0], scales.shape[1] * affine.group_size() as usize]
+            Self::Packed(PackedMatrix { scales, scheme, .. }) => {
+                [scales.shape[0], scales.shape[1] * scheme.group_size() as usize]
             }
         }
     }
 }
 
-/// A matrix packed by affine group quantization, as MLX lays it out.
+/// A matrix quantized in groups, as MLX lays it out.
 #[derive(Debug)]
 pub struct PackedMatrix<'a> {
     /// Path of the module whose weight it is.
     pub module: String,
     /// `rows × columns·bits/32` words.
     pub words: TensorView<'a>,
-    /// `rows × columns/group_size` floats.
+    /// `rows × columns/group_size` floats, or bytes where the mode is not affine.
     pub scales: TensorView<'a>,
-    /// As `scales`.
-    pub biases: TensorView<'a>,
+    /// As `scales`, in affine mode.
+    pub biases: Option<TensorView<'a>>,
     /// How it is packed.
-    pub affine: Affine,
+    pub scheme: Scheme,
 }
 
 /// An open checkpoint. Take every tensor the model has, then call [`Checkpoint::finish`].
@@ -88,7 +89,7 @@ impl Checkpoint {
             let module = name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module);
             match (view.dtype, &self.quantization) {
                 (Dtype::U32, Some(config)) => {
-                    Some(view.elements() as u64 * 32 / u64::from(config.of(module).bits()))
+                    Some(view.elements() as u64 * 32 / u64::from(config.of(module)?.bits()))
                 }
                 _ if name.ends_with(".scales") || name.ends_with(".biases") => None,
                 _ => Some(view.elements() as u64),
@@ -116,23 +117,66 @@ impl Checkpoint {
         self.take(name, shape)?.to_f32()
     }
 
-    /// The matrix `{module}.weight`, packed or not.
+    /// The matrix `{module}.weight`, quantized or not. How it is quantized is told by what is stored, and must be what
+    /// the configuration says of it.
     pub fn matrix(&self, module: &str, rows: usize, columns: usize) -> Result<Matrix<'_>, WeightError> {
         let name = format!("{module}.weight");
-        match &self.quantization {
-            Some(config) if self.has(&format!("{module}.scales")) => {
-                let affine = config.of(module);
-                let groups = affine.groups(columns);
-                Ok(Matrix::Packed(PackedMatrix {
-                    module: module.to_owned(),
-                    words: self.take(&name, &[rows, affine.words(columns)])?,
-                    scales: self.take(&format!("{module}.scales"), &[rows, groups])?,
-                    biases: self.take(&format!("{module}.biases"), &[rows, groups])?,
-                    affine,
-                }))
+        let [scales, biases] = ["scales", "biases"].map(|part| format!("{module}.{part}"));
+        let wrong = |reason: String| WeightError::Packing { module: module.to_owned(), reason };
+        if !self.has(&scales) {
+            let stored = self.view(&name);
+            if stored.is_some_and(|view| view.dtype == Dtype::U32) {
+                return Err(wrong(format!("`{scales}` is missing")));
             }
-            _ => Ok(Matrix::Dense(self.take(&name, &[rows, columns])?)),
+            if let Some(Some(own)) = self.quantization.as_ref().and_then(|config| config.own(module)) {
+                return Err(wrong(format!("`config.json` says {own}, and the weights are plain floats")));
+            }
+            return Ok(Matrix::Dense(self.take(&name, &[rows, columns])?));
         }
+        let scheme = self.stored(module, columns).map_err(wrong)?;
+        if let Some(config) = &self.quantization
+            && config.of(module) != Some(scheme)
+        {
+            let said = config.of(module).map_or("plain floats".to_owned(), |said| said.to_string());
+            return Err(wrong(format!("`config.json` says {said}, what is stored has {scheme}")));
+        }
+        let groups = scheme.groups(columns);
+        let biases = scheme.has_biases().then(|| self.take(&biases, &[rows, groups]));
+        Ok(Matrix::Packed(PackedMatrix {
+            module: module.to_owned(),
+            words: self.take(&name, &[rows, scheme.words(columns)])?,
+            scales: self.take(&scales, &[rows, groups])?,
+            biases: biases.transpose()?,
+            scheme,
+        }))
+    }
+
+    /// How a module is quantized, by the shapes and types of its tensors.
+    fn stored(&self, module: &str, columns: usize) -> Result<Scheme, String> {
+        let width = |part: &str| {
+            let name = format!("{module}.{part}");
+            let view = self.view(&name).ok_or_else(|| format!("`{name}` is missing"))?;
+            let width = view.shape.last().copied().filter(|width| *width > 0 && view.shape.len() == 2);
+            width.map(|width| (width, view.dtype)).ok_or_else(|| format!("`{name}` is no matrix"))
+        };
+        let ((words, weight), (groups, scale)) = (width("weight")?, width("scales")?);
+        if weight != Dtype::U32 {
+            return Err(format!("`{module}.weight` has element type {weight:?}, which is not U32"));
+        }
+        let biases = self.has(&format!("{module}.biases"));
+        let (bits, group_size) = (words * 32 / columns, columns / groups);
+        let fits = words * 32 == bits * columns && group_size * groups == columns;
+        let modes = Mode::ALL.into_iter().filter(|mode| match mode {
+            Mode::Affine => biases,
+            _ => !biases && scale == Dtype::U8,
+        });
+        let schemes = modes.filter_map(|mode| {
+            Scheme::new(mode, u32::try_from(bits).ok()?, u32::try_from(group_size).ok()?).ok()
+        });
+        schemes.filter(|_| fits).next().ok_or_else(|| {
+            let without = if biases { "" } else { ", and no biases" };
+            format!("{words} words and {groups} scales for {columns} columns{without}: MLX packs nothing so")
+        })
     }
 
     /// Does without a module that the checkpoint may hold.
@@ -149,9 +193,12 @@ impl Checkpoint {
         if names.is_empty() { Ok(()) } else { Err(WeightError::Unexpected { names }) }
     }
 
+    fn view(&self, name: &str) -> Option<TensorView<'_>> {
+        self.raw_names.get(name).and_then(|(store, raw)| self.stores[*store].find(raw))
+    }
+
     fn take(&self, name: &str, shape: &[usize]) -> Result<TensorView<'_>, WeightError> {
-        let view = self.raw_names.get(name).and_then(|(store, raw)| self.stores[*store].find(raw));
-        let view = view.ok_or_else(|| WeightError::Absent { names: vec![name.to_owned()] })?;
+        let view = self.view(name).ok_or_else(|| WeightError::Absent { names: vec![name.to_owned()] })?;
         if view.shape != shape {
             return Err(WeightError::Shape {
                 name: name.to_owned(),

@@ -9,27 +9,10 @@ use crate::{
     blueprint::{Blueprint, Graph, Limits, head::Head},
     json::{self, Json},
     pooling::{self, Sentences},
-    quant::Affine,
+    quantization::QuantizationConfig,
 };
 
 pub use crate::error::ConfigError;
-
-/// Weights packed by affine group quantization, as the artefact's `config.json` says.
-#[derive(Debug, Clone, PartialEq)]
-pub struct QuantizationConfig {
-    /// That of every module without an own one.
-    pub default: Affine,
-    /// Module paths with their own.
-    pub overrides: Vec<(String, Affine)>,
-}
-
-impl QuantizationConfig {
-    /// Bits and group size of one module.
-    pub fn of(&self, module: &str) -> Affine {
-        let own = self.overrides.iter().find(|(name, _)| name == module);
-        own.map_or(self.default, |(_, affine)| *affine)
-    }
-}
 
 /// A model's configuration, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +62,7 @@ impl ModelConfig {
         let blueprint = architecture.read(&json, labels.len())?;
         let Blueprint { graph, hidden_size, limits, classifier: head } = blueprint;
         let head = pooling.or(classifier.then_some(head));
-        let quantization = quantization(json.value)?;
+        let quantization = QuantizationConfig::read(json.value, architecture)?;
         let tokenizer_class = json.value["tokenizer_class"].as_str().map(str::to_owned);
         Ok(Self {
             architecture,
@@ -93,6 +76,11 @@ impl ModelConfig {
             lower_case,
             tokenizer_class,
         })
+    }
+
+    /// What an artefact calls a tensor, given its canonical name and that in the checkpoint.
+    pub(crate) fn stored_name(&self, name: &str, raw: &str) -> String {
+        self.architecture.stored(name, raw, !self.labels.is_empty())
     }
 }
 
@@ -116,33 +104,6 @@ fn labels(json: &Value, default: u64) -> Result<Vec<String>, String> {
         *slot = Some(label.as_str().map_or_else(|| label.to_string(), str::to_owned));
     }
     labels.into_iter().collect::<Option<_>>().ok_or_else(|| "`id2label` names an id twice".to_owned())
-}
-
-/// `quantization`, or `quantization_config` of the same form, as mlx-lm writes them.
-fn quantization(json: &Value) -> Result<Option<QuantizationConfig>, ConfigError> {
-    let Some(json) =
-        [&json["quantization"], &json["quantization_config"]].into_iter().find(|json| json.is_object())
-    else {
-        return Ok(None);
-    };
-    if let Some(mode) = json["mode"].as_str().filter(|mode| *mode != "affine") {
-        return Err(ConfigError::unsupported("quantization: mode", mode, "affine"));
-    }
-    let modules = json.as_object().into_iter().flatten().filter(|(_, value)| value.is_object());
-    let overrides = modules.map(|(name, value)| Ok((name.clone(), affine(value)?)));
-    let overrides = overrides.collect::<Result<_, ConfigError>>()?;
-    Ok(Some(QuantizationConfig { default: affine(json)?, overrides }))
-}
-
-fn affine(json: &Value) -> Result<Affine, ConfigError> {
-    let number = |key: &str| {
-        let value = json[key].as_u64().and_then(|value| u32::try_from(value).ok());
-        value.ok_or_else(|| {
-            let only = "only MLX's affine quantization can be read";
-            ConfigError::Inconsistent(format!("`quantization` has no `{key}`; {only}"))
-        })
-    };
-    Ok(Affine::new(number("bits")?, number("group_size")?)?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     activation::Activation,
     blueprint::head::{Output, Pick, Step},
+    quant::{Mode, Scheme},
 };
 
 fn folder(config: &Value) -> tempfile::TempDir {
@@ -153,12 +154,22 @@ fn reads_quantization_of_mlx_artefacts() {
         "bert.embeddings.word_embeddings": {"bits": 8, "group_size": 32}
     }});
     let config = ModelConfig::open(folder(&quantized).path()).unwrap().quantization.unwrap();
-    assert_eq!(config.of("bert.embeddings.word_embeddings"), Affine::new(8, 32).unwrap());
-    assert_eq!(config.of("bert.encoder.layer.0.output.dense"), Affine::new(4, 64).unwrap());
+    assert_eq!(config.of("bert.embeddings.word_embeddings"), Scheme::affine(8, 32).ok());
+    assert_eq!(config.of("bert.encoder.layer.0.output.dense"), Scheme::affine(4, 64).ok());
+    assert_eq!((config.of("classifier"), config.own("bert.pooler.dense")), (None, None));
     let other = json!({"model_type": "bert", "quantization_config": {"quant_method": "gptq", "bits": 4}});
-    assert!(error(&other).contains("only MLX's affine quantization"));
-    let mode = json!({"model_type": "bert", "quantization": {"bits": 4, "group_size": 32, "mode": "mxfp4"}});
-    assert!(error(&mode).starts_with("`quantization: mode` is \"mxfp4\""));
+    assert!(error(&other).contains("only MLX's quantization"));
+    // Modules have the names of the weights as they are stored, with a prefix or not.
+    let bare = json!({"model_type": "bert", "quantization": {
+        "bits": 4, "group_size": 32, "mode": "mxfp4", "embeddings.word_embeddings": {"bits": 8, "group_size": 64}
+    }});
+    let config = ModelConfig::open(folder(&bare).path()).unwrap().quantization.unwrap();
+    assert_eq!(config.of("bert.embeddings.word_embeddings"), Scheme::affine(8, 64).ok());
+    assert_eq!(config.default, Scheme::new(Mode::Mxfp4, 4, 32).unwrap());
+    let mode = json!({"model_type": "bert", "quantization": {"bits": 4, "group_size": 32, "mode": "q4_k"}});
+    assert!(error(&mode).starts_with("`quantization: mode` is \"q4_k\""));
+    let fixed = json!({"model_type": "bert", "quantization": {"bits": 4, "group_size": 64, "mode": "mxfp4"}});
+    assert!(error(&fixed).contains("`mxfp4` has 4 bits and groups of 32"));
     let zero = json!({"model_type": "bert", "quantization": {"bits": 4, "group_size": 0}});
     assert!(error(&zero).contains("in groups of 0"), "{}", error(&zero));
     let module = json!({"model_type": "bert", "quantization": {

@@ -15,6 +15,7 @@ pub mod load;
 pub mod names;
 mod pooling;
 pub mod quant;
+pub mod quantization;
 pub mod token_types;
 pub mod tokenizer;
 mod vocabulary;

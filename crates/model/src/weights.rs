@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -76,6 +77,14 @@ pub enum WeightError {
         /// The tensors.
         names: Vec<String>,
     },
+    /// A quantized matrix cannot be unpacked.
+    #[error("the weights of `{module}` are not quantized as they should be: {reason}")]
+    Packing {
+        /// Path of the module.
+        module: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A tensor has another shape than the configuration says.
     #[error("tensor `{name}` has shape {found:?}, the configuration asks for {expected:?}")]
     Shape {
@@ -124,6 +133,10 @@ impl WeightError {
                  implemented"
                     .to_owned(),
             ),
+            Self::Packing { .. } => Some(
+                "`config.json` and the weights do not belong together, or the conversion was cut short; convert again"
+                    .to_owned(),
+            ),
             Self::Malformed { .. } => Some("the file may be half downloaded; fetch it again".to_owned()),
             Self::NotFinite { .. } => {
                 Some("the checkpoint itself is broken; no arm could give a result".to_owned())
@@ -143,6 +156,7 @@ impl WeightError {
             | Self::Untied { .. }
             | Self::Absent { .. }
             | Self::Unexpected { .. }
+            | Self::Packing { .. }
             | Self::Shape { .. }
             | Self::ElementType { .. }
             | Self::NotFinite { .. } => ErrorKind::Model,
@@ -271,6 +285,16 @@ impl WeightStore {
     /// The files as they were opened, and their sizes in bytes: others may lie at their paths by now.
     pub fn opened(&self) -> impl Iterator<Item = (&Path, &File, u64)> {
         self.shards.iter().map(|shard| (shard.path.as_path(), &shard.file, shard.map.len() as u64))
+    }
+
+    /// The tensors of one of the files, each with the place of its bytes from the start of the file.
+    pub fn places(&self, path: &Path) -> impl Iterator<Item = (&str, Range<u64>)> {
+        let tensors = self.tensors.iter().filter(move |(_, (shard, _))| self.shards[*shard].path == path);
+        tensors.map(|(name, (shard, info))| {
+            let (start, end) = info.data_offsets;
+            let data_start = self.shards[*shard].data_start;
+            (name.as_str(), (data_start + start) as u64..(data_start + end) as u64)
+        })
     }
 
     /// Every tensor, by name.

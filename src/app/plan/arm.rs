@@ -3,8 +3,8 @@
 use gatecheck_backend::worker::protocol::{BackendKind, WorkerSpec};
 use gatecheck_judge::record::{Quantization, Role};
 use gatecheck_model::{
-    config::QuantizationConfig,
     convert::{Artefact, Recipe},
+    quantization::QuantizationConfig,
 };
 
 use super::{

@@ -3,16 +3,16 @@
 use gatecheck_base::text;
 use gatecheck_judge::gate::exit_code;
 use gatecheck_model::{
-    convert::{Artefact, Outcome, Recipe, artefact_name},
-    quant::Float,
+    convert::{Artefact, Outcome, Recipe, artefact_name, table},
+    quant::{Float, Mode},
 };
 
 use crate::{
     app::{
         defaults,
-        prepare::{self, PrepareError},
-        resolve::{ResolveError, Resolver},
-        settings::Artefacts,
+        prepare::{self, PrepareError, Target},
+        recipe,
+        resolve::{ModelDefaults, ResolveError, Resolver},
         unknown::Unknown,
     },
     cli::{
@@ -44,23 +44,42 @@ pub(crate) fn convert(args: &ConvertArgs, printer: Printer) -> Result<u8, CliErr
 }
 
 fn one(name: &str, args: &ConvertArgs, resolver: &Resolver, printer: Printer) -> Result<(), CliError> {
-    let configured = resolver.defaults(name);
-    let QuantizationArgs { bits, group_size, embedding_bits } = args.quantization;
-    let bits = bits.or(configured.bits).unwrap_or(defaults::BITS);
-    let group_size = group_size.or(configured.group_size).unwrap_or(defaults::GROUP_SIZE);
-    let recipe = Recipe::new(bits, Some(group_size), embedding_bits, dtype(args.dtype.as_deref())?)
-        .map_err(PrepareError::from)?;
+    let recipe = recipe(args, &resolver.defaults(name))?;
     let mut progress = printer.progress();
     let source = prepare::model(&resolver.model(name)?, &mut progress)?;
     if args.dry_run {
         let plan = prepare::conversion(&source, &recipe)?;
-        let folder = artefact_name(&source.name, &recipe).map_err(PrepareError::from)?;
-        let folder = args.output_dir.join(folder);
+        let named = artefact_name(&source.name, &recipe).map_err(PrepareError::from)?;
+        let folder = args.mlx_path.clone().unwrap_or_else(|| args.output_dir.join(named));
         return printer.result(&format!("{} → {}\n{plan}\n", source.source, folder.display()));
     }
-    let artefacts = Artefacts { folder: args.output_dir.clone(), may_convert: true };
-    let outcome = prepare::converted(&source, &recipe, &artefacts, args.no_skip, &mut progress)?;
+    let target = Target { output: &args.output_dir, folder: args.mlx_path.as_deref(), force: args.no_skip };
+    let outcome = prepare::converted(&source, &recipe, target, &mut progress)?;
+    progress.done();
+    printer.status(table(&outcome.groups).trim_end());
     printer.result(&told(&outcome)?)
+}
+
+/// What the arguments say, or else the recipe file, or else the configuration.
+fn recipe(args: &ConvertArgs, configured: &ModelDefaults) -> Result<Recipe, CliError> {
+    let base = args.recipe.as_deref().map(recipe::open).transpose().map_err(PrepareError::from)?;
+    let is_plain = base.is_none();
+    let mut choices = base.unwrap_or_default();
+    if let Some(word) = &args.mode {
+        let known = || Mode::ALL.iter().map(|mode| mode.name().to_owned()).collect();
+        let mode = Mode::of_name(word).ok_or_else(|| Unknown::new("mode", word, known()));
+        choices.mode = mode.map_err(ResolveError::from)?;
+    }
+    let QuantizationArgs { bits, group_size, embedding_bits } = args.quantization;
+    choices.bits = bits.or(choices.bits);
+    choices.group_size = group_size.or(choices.group_size);
+    if is_plain && choices.mode == Mode::Affine {
+        choices.bits = choices.bits.or(configured.bits).or(Some(defaults::BITS));
+        choices.group_size = choices.group_size.or(configured.group_size);
+    }
+    choices.embedding_bits = embedding_bits.or(choices.embedding_bits);
+    choices.dtype = dtype(args.dtype.as_deref())?.or(choices.dtype);
+    Ok(Recipe::of(choices).map_err(PrepareError::from)?)
 }
 
 fn dtype(word: Option<&str>) -> Result<Option<Float>, ResolveError> {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     bert::Keys,
-    family::Architecture,
+    family::{Architecture, Stored},
     rename::rename,
     role::Role,
     sizes::{check_product, check_sizes},
@@ -34,6 +34,7 @@ pub(super) static ALBERT: Architecture = Architecture {
     ],
     heads: &["albert.pooler.", "classifier."],
     default_labels: 2,
+    stored: Stored::AsFound,
 };
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    family::{Architecture, Canonical},
+    family::{Architecture, Canonical, Stored},
     rename::rename,
     role::Role,
     sizes::check_sizes,
@@ -44,6 +44,7 @@ pub(super) static BART: Architecture = Architecture {
     ],
     heads: &["classification_head."],
     default_labels: 3,
+    stored: Stored::AsFound,
 };
 
 /// What transformers adds to every layer norm's variance here; no key changes it.

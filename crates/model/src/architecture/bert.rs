@@ -3,7 +3,12 @@
 
 use serde::Deserialize;
 
-use super::{family::Architecture, rename::rename, role::Role, sizes::check_sizes};
+use super::{
+    family::{Architecture, Stored},
+    rename::rename,
+    role::Role,
+    sizes::check_sizes,
+};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -26,6 +31,7 @@ pub(super) static BERT: Architecture = Architecture {
     ],
     heads: &["bert.pooler.", "classifier."],
     default_labels: 2,
+    stored: Stored::Without("bert."),
 };
 
 /// The keys that BERT shares with its kin.

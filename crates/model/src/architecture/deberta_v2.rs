@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    family::Architecture,
+    family::{Architecture, Stored},
     rename::rename,
     role::Role,
     sizes::{check_most, check_sizes},
@@ -39,6 +39,7 @@ pub(super) static DEBERTA_V2: Architecture = Architecture {
     // Positions that only the masked-language head of v3 saw are in its checkpoints all the same.
     heads: &["pooler.", "classifier.", "deberta.embeddings.position_embeddings."],
     default_labels: 2,
+    stored: Stored::AsFound,
 };
 
 #[derive(Deserialize)]

@@ -4,7 +4,13 @@
 
 use serde::Deserialize;
 
-use super::{bert::Keys, family::Architecture, rename::rename, role::Role, sizes::check_sizes};
+use super::{
+    bert::Keys,
+    family::{Architecture, Stored},
+    rename::rename,
+    role::Role,
+    sizes::check_sizes,
+};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -26,6 +32,7 @@ pub(super) static DISTILBERT: Architecture = Architecture {
     ],
     heads: &["pre_classifier.", "classifier."],
     default_labels: 2,
+    stored: Stored::AsFound,
 };
 
 #[derive(Deserialize)]

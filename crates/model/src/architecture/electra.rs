@@ -3,7 +3,12 @@
 
 use serde::Deserialize;
 
-use super::{bert::Keys, family::Architecture, rename::rename, role::Role};
+use super::{
+    bert::Keys,
+    family::{Architecture, Stored},
+    rename::rename,
+    role::Role,
+};
 use crate::{
     activation::Activation,
     blueprint::{Blueprint, Graph, post_norm::Projection},
@@ -25,6 +30,7 @@ pub(super) static ELECTRA: Architecture = Architecture {
     ],
     heads: &["classifier."],
     default_labels: 2,
+    stored: Stored::AsFound,
 };
 
 #[derive(Deserialize)]

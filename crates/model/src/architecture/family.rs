@@ -15,12 +15,26 @@ pub struct Architecture {
     pub(super) heads: &'static [&'static str],
     /// How many classes transformers assumes where `config.json` tells neither names nor number.
     pub(super) default_labels: u64,
+    /// What an artefact calls its tensors.
+    pub(super) stored: Stored,
 }
 
 impl PartialEq for Architecture {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
+}
+
+/// The names of the tensors in an artefact: those of the checkpoint that it is made of, unless the loader that people use
+/// for such artefacts, mlx-embeddings, asks for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// Those of the checkpoint.
+    AsFound,
+    /// The canonical ones.
+    Canonical,
+    /// Canonical ones without this prefix, where the model has no classification head; with one they are as found.
+    Without(&'static str),
 }
 
 /// What a tensor of a checkpoint is.
@@ -45,6 +59,21 @@ impl Architecture {
     /// Tells what the tensor `raw` of a checkpoint is.
     pub fn canonical(&self, raw: &str) -> Canonical {
         (self.rename)(raw)
+    }
+
+    /// What an artefact calls a tensor, given its canonical name and that in the checkpoint.
+    pub(crate) fn stored(&self, name: &str, raw: &str, has_classifier: bool) -> String {
+        match self.stored {
+            Stored::Canonical => name.to_owned(),
+            Stored::Without(prefix) if !has_classifier => {
+                name.strip_prefix(prefix).unwrap_or(name).to_owned()
+            }
+            // Names of parts that no loader knows any more, such as `gamma`, are those of today.
+            _ => match (raw.rsplit_once('.'), name.rsplit_once('.')) {
+                (Some((module, _)), Some((_, part))) => format!("{module}.{part}"),
+                _ => raw.to_owned(),
+            },
+        }
     }
 
     /// Starts of the names of heads that may lie unused in a checkpoint.

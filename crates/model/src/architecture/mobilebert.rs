@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::{
-    family::Architecture,
+    family::{Architecture, Stored},
     rename::rename,
     role::Role,
     sizes::{check_product, check_sizes},
@@ -31,6 +31,7 @@ pub(super) static MOBILEBERT: Architecture = Architecture {
     ],
     heads: &["mobilebert.pooler.", "classifier."],
     default_labels: 2,
+    stored: Stored::AsFound,
 };
 
 /// Added to the variance where `MobileBertEmbeddings` and `MobileBertOutput` leave it to PyTorch.

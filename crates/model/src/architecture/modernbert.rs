@@ -4,7 +4,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{family::Architecture, rename::rename, role::Role, sizes::check_sizes};
+use super::{
+    family::{Architecture, Stored},
+    rename::rename,
+    role::Role,
+    sizes::check_sizes,
+};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -23,6 +28,7 @@ pub(super) static MODERNBERT: Architecture = Architecture {
     tables: &[("model.embeddings.tok_embeddings", Role::Words)],
     heads: &["head.", "classifier."],
     default_labels: 2,
+    stored: Stored::Canonical,
 };
 
 #[derive(Deserialize)]

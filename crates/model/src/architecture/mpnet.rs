@@ -1,7 +1,13 @@
 //! MPNet (<https://arxiv.org/abs/2004.09297>): BERT without token types, with biases by relative position.
 //! Keys and defaults are those of `configuration_mpnet.py` of transformers.
 
-use super::{bert::Keys, family::Architecture, rename::rename, roberta::positions_after, role::Role};
+use super::{
+    bert::Keys,
+    family::{Architecture, Stored},
+    rename::rename,
+    roberta::positions_after,
+    role::Role,
+};
 use crate::{
     activation::Activation,
     blueprint::{
@@ -23,6 +29,7 @@ pub(super) static MPNET: Architecture = Architecture {
     ],
     heads: &["mpnet.pooler.", "classifier."],
     default_labels: 2,
+    stored: Stored::AsFound,
 };
 
 /// Buckets of distances. transformers computes them for 32 whatever `relative_attention_num_buckets` says,

@@ -4,7 +4,7 @@
 
 use super::{
     bert::Keys,
-    family::{Architecture, Canonical},
+    family::{Architecture, Canonical, Stored},
     rename::rename,
     role::Role,
 };
@@ -22,6 +22,7 @@ pub(super) static ROBERTA: Architecture = Architecture {
     tables: TABLES,
     heads: HEADS,
     default_labels: 2,
+    stored: Stored::AsFound,
 };
 
 pub(super) static XLM_ROBERTA: Architecture = Architecture {
@@ -31,6 +32,7 @@ pub(super) static XLM_ROBERTA: Architecture = Architecture {
     tables: TABLES,
     heads: HEADS,
     default_labels: 2,
+    stored: Stored::Without("roberta."),
 };
 
 pub(super) static CAMEMBERT: Architecture = Architecture {
@@ -40,6 +42,7 @@ pub(super) static CAMEMBERT: Architecture = Architecture {
     tables: TABLES,
     heads: HEADS,
     default_labels: 2,
+    stored: Stored::AsFound,
 };
 
 const TABLES: &[(&str, Role)] = &[

@@ -11,9 +11,7 @@ use rayon::prelude::*;
 
 use super::{ConvertError, METADATA_FILE, Metadata, Written, metadata::SCHEMA_VERSION};
 use crate::{
-    config::{ModelConfig, QuantizationConfig},
-    files::model_files,
-    weights::weight_files,
+    config::ModelConfig, files::model_files, quantization::QuantizationConfig, weights::weight_files,
 };
 
 /// A folder that was found to be a converted model. One that another tool made has no metadata.

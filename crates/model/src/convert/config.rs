@@ -17,19 +17,23 @@ pub(super) fn with_quantization(source: &Value, recipe: &Recipe, tensors: &[Plan
     format!("{:#}\n", Value::Object(config)).into_bytes()
 }
 
-/// Bits and group size, and the modules that differ: other bits, or `false` where a loader that quantizes
-/// every matrix would otherwise expect codes.
+/// Bits, group size and mode, and the modules that differ: others, or `false` where a loader that quantizes
+/// every matrix would otherwise expect codes. Where the recipe as a whole quantizes nothing, the first module does.
 fn quantization(recipe: &Recipe, tensors: &[PlannedTensor]) -> Option<Value> {
-    let linear = recipe.linear()?;
+    let first = tensors.iter().find_map(|tensor| match tensor.action {
+        Action::Quantize { scheme, .. } => Some(scheme),
+        Action::Store { .. } => None,
+    })?;
+    let linear = recipe.linear().unwrap_or(first);
     let mut map = Map::new();
     map.insert("group_size".to_owned(), json!(linear.group_size()));
     map.insert("bits".to_owned(), json!(linear.bits()));
-    map.insert("mode".to_owned(), json!("affine"));
+    map.insert("mode".to_owned(), json!(linear.mode()));
     for tensor in tensors {
         let Some(module) = tensor.name.strip_suffix(".weight") else { continue };
         match tensor.action {
-            Action::Quantize { affine, .. } if affine != linear => {
-                map.insert(module.to_owned(), json!(affine));
+            Action::Quantize { scheme, .. } if scheme != linear => {
+                map.insert(module.to_owned(), json!(scheme));
             }
             Action::Store { .. } if tensor.shape.len() == 2 => {
                 map.insert(module.to_owned(), json!(false));

@@ -29,6 +29,62 @@ pub enum ConvertError {
         /// The element type asked for.
         dtype: &'static str,
     },
+    /// A mixed recipe is affine.
+    #[error("mixed recipes are affine, not `{mode}`")]
+    MixedMode {
+        /// The mode asked for.
+        mode: &'static str,
+    },
+    /// A mixed recipe has bits of its own.
+    #[error("`{mixed}` and {bits} bits contradict each other")]
+    MixedBits {
+        /// The recipe.
+        mixed: &'static str,
+        /// The bits asked for.
+        bits: u32,
+    },
+    /// A mode without choice, and other bits for the word embeddings.
+    #[error("word embeddings cannot have {bits} bits in mode `{mode}`")]
+    EmbeddingBits {
+        /// The mode.
+        mode: &'static str,
+        /// The bits asked for.
+        bits: u32,
+    },
+    /// A recipe file that cannot be read.
+    #[error("recipe `{}`: {reason}", path.display())]
+    RecipeFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        reason: String,
+    },
+    /// A pattern that is none.
+    #[error("`{pattern}` is no pattern: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A rule for nothing.
+    #[error("`{pattern}` matches no module of the model")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+        /// A module that may be meant.
+        nearest: Option<String>,
+    },
+    /// A rule for what cannot be quantized.
+    #[error("`{pattern}` matches `{module}`, which cannot be quantized: {reason}")]
+    Unquantizable {
+        /// The pattern.
+        pattern: String,
+        /// A module that it matches.
+        module: String,
+        /// Why it cannot be.
+        reason: String,
+    },
     /// A name that would not be one folder.
     #[error("`{name}` cannot name an artefact")]
     Name {
@@ -112,6 +168,19 @@ impl ConvertError {
             Self::Quant(error) => return error.hint(),
             Self::Contradiction { bits: 32, .. } => "32 bits are float32; leave the element type out",
             Self::Contradiction { .. } => "use 32 bits for float32, or leave the element type out",
+            Self::MixedMode { .. } => "leave one of the two out",
+            Self::MixedBits { .. } => "leave the bits out",
+            Self::EmbeddingBits { .. } => "take 8, 16 (unquantized), or the bits of the mode",
+            Self::RecipeFile { .. } => {
+                "a recipe has `bits`, `group_size`, `mode`, `embedding_bits`, `dtype`, and `rules` with a `pattern` each; \
+                 docs/conversion.md shows one"
+            }
+            Self::Pattern { .. } => "`*` stands for any part of a path, as in `encoder.layer.*.output.dense`",
+            Self::NoMatch { nearest: Some(nearest), .. } => {
+                return Some(format!("is `{nearest}` meant? `--dry-run` lists all modules"));
+            }
+            Self::NoMatch { .. } => "`--dry-run` without the rule lists all modules",
+            Self::Unquantizable { .. } => "leave it out of the pattern, or give it 16 bits",
             Self::Name { .. } => "use letters, digits, `-`, `_` and `.`, not starting with a dot",
             Self::NothingQuantized { .. } => {
                 "choose a group size that divides the hidden size, or 16 bits to leave the weights unquantized"
@@ -135,6 +204,13 @@ impl ConvertError {
             Self::Weights(error) => error.kind(),
             Self::Quant(_)
             | Self::Contradiction { .. }
+            | Self::MixedMode { .. }
+            | Self::MixedBits { .. }
+            | Self::EmbeddingBits { .. }
+            | Self::RecipeFile { .. }
+            | Self::Pattern { .. }
+            | Self::NoMatch { .. }
+            | Self::Unquantizable { .. }
             | Self::Name { .. }
             | Self::NothingQuantized { .. }
             | Self::Exists { .. }

@@ -90,12 +90,12 @@ impl Layout {
 
 /// What a planned tensor becomes, by MLX's names.
 pub(super) fn outputs(tensor: &PlannedTensor) -> Vec<Output> {
-    let (affine, dtype) = match tensor.action {
+    let (scheme, dtype) = match tensor.action {
         Action::Store { dtype } => {
             let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
             return vec![Output { name, dtype: stored(dtype), shape }];
         }
-        Action::Quantize { affine, dtype } => (affine, dtype),
+        Action::Quantize { scheme, dtype } => (scheme, dtype),
     };
     let module = tensor.name.strip_suffix(".weight").unwrap_or(&tensor.name);
     let with_columns = |columns: usize| {
@@ -106,16 +106,15 @@ pub(super) fn outputs(tensor: &PlannedTensor) -> Vec<Output> {
         shape
     };
     let columns = tensor.shape.last().copied().unwrap_or(0);
-    let groups = with_columns(affine.groups(columns));
-    vec![
-        Output {
-            name: format!("{module}.weight"),
-            dtype: Dtype::U32,
-            shape: with_columns(affine.words(columns)),
-        },
-        Output { name: format!("{module}.scales"), dtype: stored(dtype), shape: groups.clone() },
-        Output { name: format!("{module}.biases"), dtype: stored(dtype), shape: groups },
-    ]
+    let groups = with_columns(scheme.groups(columns));
+    let scale = if scheme.has_biases() { stored(dtype) } else { Dtype::U8 };
+    let weight = (Dtype::U32, with_columns(scheme.words(columns)));
+    let mut outputs = vec![("weight", weight), ("scales", (scale, groups.clone()))];
+    if scheme.has_biases() {
+        outputs.push(("biases", (scale, groups)));
+    }
+    let output = |(part, (dtype, shape))| Output { name: format!("{module}.{part}"), dtype, shape };
+    outputs.into_iter().map(output).collect()
 }
 
 fn stored(float: Float) -> Dtype {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Plan, Recipe};
+use super::{Action, Group, Plan, Recipe};
 use crate::quant::Float;
 
 /// Name of the file in the artefact.
@@ -40,6 +40,9 @@ pub struct Metadata {
     pub computed_bytes: u64,
     /// Size in bytes on disk.
     pub written_bytes: u64,
+    /// Its tensors, those of all layers that are treated alike together, and what was lost. Empty in the first artefacts.
+    #[serde(default)]
+    pub groups: Vec<Group>,
     /// Tensors that were left unquantized, and why.
     pub unquantized: Vec<Kept>,
     /// Tensors of the source that were left out, and why.

@@ -1,19 +1,18 @@
 //! What happens to each tensor, decided before anything is written.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    ConvertError, Output, Recipe, Shard, config,
+    ConvertError, Loss, Output, Recipe, Shard, config,
     layout::{self, Layout},
     source::Source,
-    treatment::treatment,
+    treatment::{Treatment, check_rules},
     whole,
 };
 use crate::{
-    architecture::Architecture,
     names::Names,
-    quant::{Affine, Float, range},
-    weights::{TensorView, WeightError},
+    quant::{Float, Scheme},
+    weights::TensorView,
 };
 
 /// What is done to a tensor.
@@ -21,8 +20,8 @@ use crate::{
 pub enum Action {
     /// Packed into codes, with scales and biases of this type.
     Quantize {
-        /// Bits and group size.
-        affine: Affine,
+        /// Mode, bits and group size.
+        scheme: Scheme,
         /// Type of the scales and biases, to which the weights are rounded first.
         dtype: Float,
     },
@@ -36,7 +35,7 @@ pub enum Action {
 /// One tensor of the source that goes into the artefact.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedTensor {
-    /// Canonical name, under which it is stored.
+    /// Name in the artefact.
     pub name: String,
     /// Name in the source.
     pub source_name: String,
@@ -48,6 +47,8 @@ pub struct PlannedTensor {
     pub action: Action,
     /// Why it is not quantized, or not stored in the type of the recipe.
     pub reason: Option<String>,
+    /// What was lost, where it has been converted.
+    pub loss: Option<Loss>,
 }
 
 impl PlannedTensor {
@@ -101,12 +102,19 @@ impl Plan {
         shard_bytes: u64,
     ) -> Result<Self, ConvertError> {
         let Names { tensors: names, ignored } = Names::of(&source.store, source.model.architecture)?;
-        let views = names.into_iter().filter_map(|(name, raw)| Some((name, source.store.find(&raw)?)));
-        let tensors: Vec<_> = views
-            .map(|(name, view)| planned(name, &view, source.model.architecture, recipe))
+        let treatment = Treatment::new(source.model.architecture, &source.model.graph, recipe);
+        let stored = |name: &str, raw: &str| source.model.stored_name(name, raw);
+        let views = names.into_iter().filter_map(|(name, raw)| {
+            let stored = stored(&name, &raw);
+            Some((name, stored, source.store.find(&raw)?))
+        });
+        let mut tensors: Vec<_> = views
+            .map(|(name, stored, view)| planned(&name, stored, &view, &treatment, recipe))
             .collect::<Result<_, _>>()?;
+        tensors.sort_by(|one, other| one.name.cmp(&other.name));
+        check_rules(recipe, tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())))?;
         let quantizes = |tensor: &PlannedTensor| matches!(tensor.action, Action::Quantize { .. });
-        if recipe.linear().is_some() && !tensors.iter().any(quantizes) {
+        if recipe.quantizes() && !tensors.iter().any(quantizes) {
             return Err(recipe.nothing_quantized(&source.folder));
         }
         whole::check(&source.folder, &source.model)?;
@@ -121,21 +129,22 @@ impl Plan {
         })
     }
 
-    /// Looks at the values: refuses NaN and infinities, and leaves the type of the source to tensors
-    /// whose values would overflow.
-    pub(super) fn scan(
-        mut self,
-        source: &Source,
-        mut on_bytes: impl FnMut(u64),
-    ) -> Result<Self, ConvertError> {
-        for tensor in &mut self.tensors {
-            if let Some(view) = source.store.find(&tensor.source_name) {
-                scan(tensor, &view)?;
-            }
-            on_bytes(tensor.source_bytes());
+    /// Leaves the type of the source to tensors whose values would overflow. Given are their positions and their largest
+    /// magnitudes.
+    pub(super) fn widen(&mut self, overflows: &BTreeMap<usize, f32>) {
+        for (position, largest) in overflows {
+            let tensor = &mut self.tensors[*position];
+            let source = tensor.source_dtype;
+            let (Action::Quantize { dtype, .. } | Action::Store { dtype }) = &mut tensor.action;
+            let (wide, kept) = (dtype.name(), source.name());
+            let overflow = format!("values up to {largest:e} do not fit {wide}, kept as {kept}");
+            *dtype = source;
+            tensor.reason = Some(match tensor.reason.take() {
+                Some(reason) => format!("{reason}; {overflow}"),
+                None => overflow,
+            });
         }
         self.layout = Layout::new(&self.tensors, self.shard_bytes);
-        Ok(self)
     }
 
     /// The weight files.
@@ -169,21 +178,23 @@ impl Plan {
     }
 }
 
+/// `name` is canonical, `stored` that in the artefact.
 fn planned(
-    name: String,
+    name: &str,
+    stored: String,
     view: &TensorView<'_>,
-    architecture: &Architecture,
+    treatment: &Treatment<'_>,
     recipe: &Recipe,
 ) -> Result<PlannedTensor, ConvertError> {
     let source_dtype = float(view)?;
     let dtype = recipe.stored(source_dtype);
-    let (action, reason) = match treatment(&name, view.shape, architecture, recipe) {
-        Ok(affine) => (Action::Quantize { affine, dtype }, None),
+    let (action, reason) = match treatment.of(name, &stored, view.shape) {
+        Ok(scheme) => (Action::Quantize { scheme, dtype }, None),
         // Where nothing is quantized, the recipe says enough.
-        Err(reason) => (Action::Store { dtype }, recipe.linear().map(|_| reason)),
+        Err(reason) => (Action::Store { dtype }, recipe.quantizes().then_some(reason)),
     };
     let (source_name, shape) = (view.name.to_owned(), view.shape.to_vec());
-    Ok(PlannedTensor { name, source_name, shape, source_dtype, action, reason })
+    Ok(PlannedTensor { name: stored, source_name, shape, source_dtype, action, reason, loss: None })
 }
 
 fn float(view: &TensorView<'_>) -> Result<Float, ConvertError> {
@@ -191,26 +202,4 @@ fn float(view: &TensorView<'_>) -> Result<Float, ConvertError> {
         name: view.name.to_owned(),
         found: format!("{:?}", view.dtype),
     })
-}
-
-fn scan(tensor: &mut PlannedTensor, view: &TensorView<'_>) -> Result<(), ConvertError> {
-    let range = range(view.bytes, tensor.source_dtype);
-    if let Some((index, value)) = range.not_finite {
-        return Err(WeightError::NotFinite { name: view.name.to_owned(), index, value }.into());
-    }
-    let (Action::Quantize { dtype, .. } | Action::Store { dtype }) = &mut tensor.action;
-    if !dtype.holds(range.largest) {
-        let overflow = format!(
-            "values up to {:e} do not fit {}, kept as {}",
-            range.largest,
-            dtype.name(),
-            tensor.source_dtype.name()
-        );
-        *dtype = tensor.source_dtype;
-        tensor.reason = Some(match tensor.reason.take() {
-            Some(reason) => format!("{reason}; {overflow}"),
-            None => overflow,
-        });
-    }
-    Ok(())
 }

@@ -5,16 +5,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatecheck_base::fs::{create_dir, sha256_file};
+use gatecheck_base::fs::create_dir;
 
 use super::{
-    ConvertError, METADATA_FILE, Metadata, Plan, Recipe, SHARD_BYTES, Written, artefact, artefact_name,
+    Artefact, ConvertError, Group, METADATA_FILE, Metadata, Plan, Recipe, SHARD_BYTES, Written,
+    artefact_name,
     lock::Lock,
     metadata::{self, SCHEMA_VERSION},
     place::{self, Scratch},
     source::Source,
+    table,
     verify::verify,
-    write::{write, write_file},
+    write::{Files, others, weights, write_file},
 };
 
 /// What to convert, how, and where to.
@@ -30,6 +32,8 @@ pub struct Request {
     pub name: String,
     /// Folder in which the artefact's folder is made, such as `models/mlx_converted`.
     pub output: PathBuf,
+    /// The artefact's folder itself, where it is not to be named after model and recipe.
+    pub folder: Option<PathBuf>,
     /// How.
     pub recipe: Recipe,
     /// Whether to convert again, and over an artefact of another recipe.
@@ -49,6 +53,7 @@ impl Request {
             revision: None,
             name: name.to_owned(),
             output: output.to_owned(),
+            folder: None,
             recipe,
             force: false,
             shard_bytes: SHARD_BYTES,
@@ -64,11 +69,9 @@ pub enum Stage {
     Checksums,
     /// Waiting for another process that converts to the same place.
     Wait,
-    /// Looking for NaN, infinities and overflow.
-    Scan,
-    /// Quantizing and writing.
+    /// Quantizing, writing, reading back and comparing.
     Write,
-    /// Comparing what was written with the source.
+    /// Reading what was written for its checksums, and waiting for the disk.
     Verify,
 }
 
@@ -77,9 +80,9 @@ pub enum Stage {
 pub struct Progress {
     /// Which stage.
     pub stage: Stage,
-    /// Bytes of the source that are done.
+    /// Bytes that are done.
     pub done_bytes: u64,
-    /// Bytes of the source in this stage.
+    /// Bytes in this stage.
     pub total_bytes: u64,
 }
 
@@ -92,36 +95,78 @@ pub struct Outcome {
     pub skipped: bool,
     /// What was done. Of a skipped one, what the headers say, without a look at the values.
     pub plan: Plan,
+    /// Its tensors, and what was lost.
+    pub groups: Vec<Group>,
     /// Checksum of recipe and inputs.
     pub recipe_sha256: String,
+}
+
+/// Where the artefact of a request goes.
+fn target(request: &Request) -> Result<PathBuf, ConvertError> {
+    match &request.folder {
+        Some(folder) => Ok(folder.clone()),
+        None => Ok(request.output.join(artefact_name(&request.name, &request.recipe)?)),
+    }
 }
 
 /// Converts a model, or finds that the artefact of this recipe and these inputs is there already. Two conversions
 /// to the same place at once come to what they would one after the other.
 pub fn convert(request: &Request, on_progress: &mut dyn FnMut(Progress)) -> Result<Outcome, ConvertError> {
-    let folder = request.output.join(artefact_name(&request.name, &request.recipe)?);
+    let folder = target(request)?;
     let source = Source::open(&request.source)?;
     let plan = Plan::from_headers(&source, &request.recipe, request.shard_bytes)?;
-    let inputs = source.checksums(|done_bytes, total_bytes| {
-        on_progress(Progress { stage: Stage::Checksums, done_bytes, total_bytes });
-    })?;
-    let recipe_sha256 = request.recipe.sha256(&inputs);
-    create_dir(&request.output)?;
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_dir(parent)?;
     let _lock = Lock::take(&folder, || {
         on_progress(Progress { stage: Stage::Wait, done_bytes: 0, total_bytes: 0 });
     })?;
     place::sweep(&folder)?;
-    if place::is_there(&folder, &recipe_sha256, request.force)? {
-        return Ok(Outcome { folder, skipped: true, plan, recipe_sha256 });
+    if folder.symlink_metadata().is_ok() {
+        // Only where something is there does it have to be known beforehand whether it is this.
+        let inputs = source.checksums(|done_bytes, total_bytes| {
+            on_progress(Progress { stage: Stage::Checksums, done_bytes, total_bytes });
+        })?;
+        let recipe_sha256 = request.recipe.sha256(&inputs);
+        if place::is_there(&folder, &recipe_sha256, request.force)? {
+            let groups =
+                Artefact::open(&folder)?.metadata.map(|metadata| metadata.groups).unwrap_or_default();
+            return Ok(Outcome { folder, skipped: true, plan, groups, recipe_sha256 });
+        }
     }
-    let total = plan.source_bytes();
-    let plan = plan.scan(&source, counter(Stage::Scan, total, on_progress))?;
     let scratch = Scratch::claim(&folder)?;
-    write(&plan, &source, &inputs, scratch.path(), counter(Stage::Write, total, on_progress))?;
-    verify(&plan, &source, scratch.path(), counter(Stage::Verify, total, on_progress))?;
-    record(request, &plan, inputs, &recipe_sha256, scratch.path())?;
+    let (plan, inputs) = make(plan, &source, scratch.path(), request, on_progress)?;
     scratch.publish()?;
-    Ok(Outcome { folder, skipped: false, plan, recipe_sha256 })
+    let recipe_sha256 = request.recipe.sha256(&inputs);
+    Ok(Outcome { folder, skipped: false, groups: table::groups(&plan), plan, recipe_sha256 })
+}
+
+/// Makes the artefact in `folder`. Returns what was done, and the checksums of what it was made of.
+fn make(
+    mut plan: Plan,
+    source: &Source,
+    folder: &Path,
+    request: &Request,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<(Plan, BTreeMap<String, String>), ConvertError> {
+    let mut inputs = source.small_checksums()?;
+    let (files, done) = loop {
+        let files = Files::create(plan.shards(), folder)?;
+        let count = counter(Stage::Write, plan.source_bytes(), on_progress);
+        let done = weights(&plan, source, &files, folder, count)?;
+        if done.overflows.is_empty() {
+            break (files, done);
+        }
+        // What would overflow keeps its type: other headers, so all over again. It is rare.
+        plan.widen(&done.overflows);
+    };
+    for (tensor, loss) in plan.tensors.iter_mut().zip(done.losses) {
+        tensor.loss = Some(loss);
+    }
+    inputs.extend(done.checksums);
+    others(&plan, source, &inputs, folder)?;
+    let outputs = verify(&plan, &files, folder, counter(Stage::Verify, plan.size_bytes(), on_progress))?;
+    record(request, &plan, inputs.clone(), outputs, folder)?;
+    Ok((plan, inputs))
 }
 
 fn counter(stage: Stage, total_bytes: u64, on_progress: &mut dyn FnMut(Progress)) -> impl FnMut(u64) {
@@ -136,14 +181,9 @@ fn record(
     request: &Request,
     plan: &Plan,
     inputs: BTreeMap<String, String>,
-    recipe_sha256: &str,
+    outputs: BTreeMap<String, Written>,
     folder: &Path,
 ) -> Result<(), ConvertError> {
-    let mut outputs = BTreeMap::new();
-    for (name, bytes) in artefact::files(folder)? {
-        let sha256 = sha256_file(&folder.join(&name))?;
-        outputs.insert(name, Written { bytes, sha256 });
-    }
     let metadata = Metadata {
         schema_version: SCHEMA_VERSION,
         tool: "gatecheck".to_owned(),
@@ -151,11 +191,12 @@ fn record(
         source: request.source_name.clone(),
         revision: request.revision.clone(),
         recipe: request.recipe.clone(),
-        recipe_sha256: recipe_sha256.to_owned(),
+        recipe_sha256: request.recipe.sha256(&inputs),
         inputs,
         computed_bytes: plan.size_bytes(),
         written_bytes: outputs.values().map(|written| written.bytes).sum(),
         outputs,
+        groups: table::groups(plan),
         unquantized: metadata::kept(plan),
         ignored: plan.ignored.iter().cloned().collect(),
     };

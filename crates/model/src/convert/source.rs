@@ -59,9 +59,8 @@ impl Source {
         mut on_bytes: impl FnMut(u64, u64),
     ) -> Result<BTreeMap<String, String>, ConvertError> {
         let weights: Vec<_> = self.store.opened().collect();
-        let copied: u64 = self.copied.iter().map(|(_, size)| size).sum();
-        let total = copied + weights.iter().map(|(_, _, size)| size).sum::<u64>();
-        let mut checksums = BTreeMap::from([("config.json".to_owned(), self.config_sha256.clone())]);
+        let total = weights.iter().map(|(_, _, size)| size).sum::<u64>();
+        let mut checksums = self.small_checksums()?;
         let mut done = 0;
         for (path, file, size) in weights {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -69,10 +68,14 @@ impl Source {
             done += size;
             on_bytes(done, total);
         }
-        for (name, size) in &self.copied {
+        Ok(checksums)
+    }
+
+    /// Those of all files but the weights.
+    pub(super) fn small_checksums(&self) -> Result<BTreeMap<String, String>, ConvertError> {
+        let mut checksums = BTreeMap::from([("config.json".to_owned(), self.config_sha256.clone())]);
+        for (name, _) in &self.copied {
             checksums.insert(name.clone(), sha256_file(&self.folder.join(name))?);
-            done += size;
-            on_bytes(done, total);
         }
         Ok(checksums)
     }

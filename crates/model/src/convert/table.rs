@@ -1,36 +1,40 @@
-//! A plan as a table for people.
+//! A conversion as a table for people.
 
 use std::fmt::{Display, Formatter, Result};
 
 use gatecheck_base::text::{megabytes, thousands};
+use serde::{Deserialize, Serialize};
 
-use super::{Action, Plan, PlannedTensor};
+use super::{Action, Loss, Plan, PlannedTensor};
 
 /// Tensors of all layers that are treated alike.
-struct Row {
-    name: String,
-    shape: Vec<usize>,
-    treatment: String,
-    reason: String,
-    count: u64,
-    source_bytes: u64,
-    target_bytes: u64,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Their names, with `*` for the number of the layer.
+    pub tensors: String,
+    /// How many they are.
+    pub count: u64,
+    /// Dimensions.
+    pub shape: Vec<usize>,
+    /// How they are stored.
+    pub stored_as: String,
+    /// Why they are not quantized, or not stored in the type of the recipe.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Bytes in the source.
+    pub bytes_before: u64,
+    /// Bytes in the artefact.
+    pub bytes_after: u64,
+    /// Root mean square of the errors by that of the weights; none before the conversion.
+    #[serde(default)]
+    pub relative_rms_error: Option<f64>,
+    #[serde(skip)]
+    loss: Option<Loss>,
 }
 
 impl Display for Plan {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> Result {
-        let rows = rows(&self.tensors);
-        let lines: Vec<_> = rows.iter().map(cells).collect();
-        let head = ["tensor", "count", "shape", "stored as", "bytes before", "after"].map(str::to_owned);
-        let width = |column: usize| {
-            let cells = lines.iter().chain([&head]).map(|cells| cells[column].chars().count());
-            cells.max().unwrap_or(0)
-        };
-        let widths: [usize; 6] = std::array::from_fn(width);
-        line(formatter, &head, &widths, "why not quantized")?;
-        for (cells, row) in lines.iter().zip(&rows) {
-            line(formatter, cells, &widths, &row.reason)?;
-        }
+        formatter.write_str(&table(&groups(self)))?;
         for (name, reason) in &self.ignored {
             writeln!(formatter, "{name}  left out: {reason}")?;
         }
@@ -38,52 +42,97 @@ impl Display for Plan {
     }
 }
 
-fn line(formatter: &mut Formatter<'_>, cells: &[String; 6], widths: &[usize; 6], reason: &str) -> Result {
-    let [tensor, count, shape, stored, before, after] = cells;
-    let [a, b, c, d, e, f] = *widths;
-    let text =
-        format!("{tensor:a$}  {count:>b$}  {shape:c$}  {stored:d$}  {before:>e$}  {after:>f$}  {reason}");
-    writeln!(formatter, "{}", text.trim_end())
+/// A line for each group.
+pub fn table(groups: &[Group]) -> String {
+    let lines: Vec<_> = groups.iter().map(cells).collect();
+    let head = ["tensor", "count", "shape", "stored as", "bytes before", "after", "error"].map(str::to_owned);
+    let is_converted = groups.iter().any(|group| group.relative_rms_error.is_some());
+    let width = |column: usize| {
+        let cells = lines.iter().chain([&head]).map(|cells| cells[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: [usize; COLUMNS] = std::array::from_fn(width);
+    let mut table = line(&head, &widths, is_converted, "why not quantized");
+    for (cells, group) in lines.iter().zip(groups) {
+        table.push_str(&line(cells, &widths, is_converted, &group.reason));
+    }
+    table
 }
 
-fn cells(row: &Row) -> [String; 6] {
-    let shape: Vec<_> = row.shape.iter().map(usize::to_string).collect();
+const COLUMNS: usize = 7;
+
+fn line(cells: &[String; COLUMNS], widths: &[usize; COLUMNS], is_converted: bool, reason: &str) -> String {
+    let [tensor, count, shape, stored, before, after, error] = cells;
+    let [a, b, c, d, e, f, g] = *widths;
+    let mut text = format!("{tensor:a$}  {count:>b$}  {shape:c$}  {stored:d$}  {before:>e$}  {after:>f$}  ");
+    if is_converted {
+        text.push_str(&format!("{error:>g$}  "));
+    }
+    format!("{}\n", format!("{text}{reason}").trim_end())
+}
+
+fn cells(group: &Group) -> [String; COLUMNS] {
+    let shape: Vec<_> = group.shape.iter().map(usize::to_string).collect();
     [
-        row.name.clone(),
-        row.count.to_string(),
+        group.tensors.clone(),
+        group.count.to_string(),
         shape.join("×"),
-        row.treatment.clone(),
-        thousands(row.source_bytes),
-        thousands(row.target_bytes),
+        group.stored_as.clone(),
+        thousands(group.bytes_before),
+        thousands(group.bytes_after),
+        group.relative_rms_error.map(percent).unwrap_or_default(),
     ]
 }
 
-fn rows(tensors: &[PlannedTensor]) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    for tensor in tensors {
-        let name = without_numbers(&tensor.name);
-        let treatment = treatment(tensor.action);
-        let reason = tensor.reason.clone().unwrap_or_default();
-        let alike = |row: &&mut Row| {
-            row.name == name
-                && row.shape == tensor.shape
-                && row.treatment == treatment
-                && row.reason == reason
+/// Two digits of a share; nothing lost is said as such.
+fn percent(share: f64) -> String {
+    match 100.0 * share {
+        0.0 => "0".to_owned(),
+        percent if percent < 0.001 => "< 0.001 %".to_owned(),
+        percent if percent < 0.1 => format!("{percent:.3} %"),
+        percent => format!("{percent:.2} %"),
+    }
+}
+
+/// The tensors of a plan, those of all layers that are treated alike together.
+pub(super) fn groups(plan: &Plan) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for tensor in &plan.tensors {
+        let one = single(tensor);
+        let alike = |group: &&mut Group| {
+            group.tensors == one.tensors
+                && group.shape == one.shape
+                && group.stored_as == one.stored_as
+                && group.reason == one.reason
         };
-        let (source_bytes, target_bytes) = (tensor.source_bytes(), tensor.target_bytes());
-        match rows.iter_mut().find(alike) {
-            Some(row) => {
-                row.count += 1;
-                row.source_bytes += source_bytes;
-                row.target_bytes += target_bytes;
+        match groups.iter_mut().find(alike) {
+            Some(group) => {
+                group.count += 1;
+                group.bytes_before += one.bytes_before;
+                group.bytes_after += one.bytes_after;
+                group.loss = group.loss.zip(one.loss).map(|(sum, loss)| sum.and(loss));
             }
-            None => {
-                let shape = tensor.shape.clone();
-                rows.push(Row { name, shape, treatment, reason, count: 1, source_bytes, target_bytes });
-            }
+            None => groups.push(one),
         }
     }
-    rows
+    for group in &mut groups {
+        group.relative_rms_error = group.loss.map(Loss::relative_rms);
+    }
+    groups
+}
+
+fn single(tensor: &PlannedTensor) -> Group {
+    Group {
+        tensors: without_numbers(&tensor.name),
+        count: 1,
+        shape: tensor.shape.clone(),
+        stored_as: stored_as(tensor.action),
+        reason: tensor.reason.clone().unwrap_or_default(),
+        bytes_before: tensor.source_bytes(),
+        bytes_after: tensor.target_bytes(),
+        relative_rms_error: None,
+        loss: tensor.loss,
+    }
 }
 
 fn without_numbers(name: &str) -> String {
@@ -92,12 +141,11 @@ fn without_numbers(name: &str) -> String {
     parts.join(".")
 }
 
-fn treatment(action: Action) -> String {
+fn stored_as(action: Action) -> String {
     match action {
         Action::Store { dtype } => dtype.name().to_owned(),
-        Action::Quantize { affine, dtype } => {
-            format!("{} bits, groups of {}, {}", affine.bits(), affine.group_size(), dtype.name())
-        }
+        Action::Quantize { scheme, dtype } if scheme.has_biases() => format!("{scheme}, {}", dtype.name()),
+        Action::Quantize { scheme, .. } => scheme.to_string(),
     }
 }
 

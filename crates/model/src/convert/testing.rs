@@ -133,6 +133,17 @@ impl Fixture {
         convert(&self.request(Recipe::try_from(bits).unwrap()), &mut quiet).unwrap()
     }
 
+    /// Converts, and keeps nothing but the artefact.
+    pub(super) fn convert_kept(&self, bits: u32) -> TempDir {
+        let kept = tempfile::tempdir().unwrap();
+        let folder = self.convert(bits).folder;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, kept.path().join(path.file_name().unwrap())).unwrap();
+        }
+        kept
+    }
+
     /// Names in the folder of artefacts.
     pub(super) fn artefacts(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.output()) else { return Vec::new() };

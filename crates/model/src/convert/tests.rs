@@ -10,7 +10,7 @@ use super::{
 use crate::{
     checkpoint::{Checkpoint, Matrix},
     config::ModelConfig,
-    quant::{Float, dequantize},
+    quant::{Float, Mode, Scheme, dequantize},
     weights::WeightStore,
 };
 
@@ -54,11 +54,11 @@ fn artefact_reads_as_a_checkpoint() {
                 (view.to_f32().unwrap(), 2e-4)
             }
             Matrix::Packed(packed) => {
-                assert_eq!(expected, Some(packed.affine.bits()));
-                let affine = packed.affine;
-                let parts = [packed.words.bytes, packed.scales.bytes, packed.biases.bytes];
-                let values = dequantize(affine, parts[0], parts[1], parts[2], Float::Float16).unwrap();
-                (values, 0.65 / (2.0f32.powi(packed.affine.bits() as i32) - 1.0))
+                assert_eq!(expected, Some(packed.scheme.bits()));
+                let scheme = packed.scheme;
+                let parts = [packed.words.bytes, packed.scales.bytes, packed.biases.unwrap().bytes];
+                let values = dequantize(scheme, parts[0], parts[1], parts[2], Float::Float16).unwrap();
+                (values, 0.65 / (2.0f32.powi(packed.scheme.bits() as i32) - 1.0))
             }
         };
         let worst = exact.iter().zip(&values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -79,13 +79,92 @@ fn config_lists_what_differs() {
         "mode": "affine",
         "bert.embeddings.position_embeddings": false,
         "bert.embeddings.token_type_embeddings": false,
-        "bert.embeddings.word_embeddings": { "group_size": 64, "bits": 8 },
+        "bert.embeddings.word_embeddings": { "group_size": 64, "bits": 8, "mode": "affine" },
         "bert.pooler.dense": false,
         "classifier": false,
     });
     assert_eq!(config["quantization"], expected);
     let text = std::fs::read_to_string(fixture.convert(16).folder.join("config.json")).unwrap();
     assert!(!text.contains("quantization"));
+}
+
+/// The fixture without its head, as a checkpoint of the bare encoder.
+fn bare(prefix: &str) -> Fixture {
+    let mut fixture = Fixture::new(Float::Float16);
+    fixture.tensors.retain(|tensor| !tensor.name.starts_with("classifier"));
+    for tensor in &mut fixture.tensors {
+        tensor.name = tensor.name.replacen("bert.", prefix, 1);
+    }
+    fixture.tensor(&format!("{prefix}embeddings.LayerNorm.weight")).name =
+        format!("{prefix}embeddings.LayerNorm.gamma");
+    let config = std::fs::read_to_string(fixture.source().join("config.json")).unwrap();
+    fixture.write("config.json", config.replace("BertForSequenceClassification", "BertModel").as_bytes());
+    fixture.save();
+    fixture
+}
+
+#[test]
+fn names_are_those_that_loaders_of_artefacts_know() {
+    for prefix in ["", "bert."] {
+        let folder = bare(prefix).convert_kept(4);
+        let store = WeightStore::open(folder.path()).unwrap();
+        let names: Vec<_> = store.iter().map(|view| view.name.to_owned()).collect();
+        assert!(names.iter().all(|name| !name.starts_with("bert.")), "{names:?}");
+        assert!(names.contains(&"embeddings.LayerNorm.weight".to_owned()), "{names:?}");
+        let config = ModelConfig::open(folder.path()).unwrap();
+        let quantization = config.quantization.clone().unwrap();
+        assert_eq!(quantization.of("bert.embeddings.word_embeddings"), Scheme::affine(8, 64).ok());
+        let checkpoint = Checkpoint::open(folder.path(), &config).unwrap();
+        checkpoint.matrix("bert.embeddings.word_embeddings", 40, 64).unwrap();
+    }
+}
+
+#[test]
+fn every_mode_reads_as_a_checkpoint() {
+    for mode in [Mode::Mxfp4, Mode::Mxfp8, Mode::Nvfp4] {
+        let fixture = Fixture::new(Float::Float32);
+        let recipe = Recipe::of(Choices { mode, ..Choices::default() }).unwrap();
+        let outcome = convert(&fixture.request(recipe), &mut quiet).unwrap();
+        let artefact = Artefact::open(&outcome.folder).unwrap();
+        assert_eq!(artefact.size_bytes, outcome.plan.size_bytes());
+        assert!(outcome.folder.ends_with(format!("tiny-mlx-{}", mode.name())));
+        let checkpoint =
+            Checkpoint::open(&outcome.folder, &ModelConfig::open(&outcome.folder).unwrap()).unwrap();
+        let Matrix::Packed(packed) = checkpoint.matrix("bert.encoder.layer.0.output.dense", 64, 128).unwrap()
+        else {
+            panic!("{mode:?} is not packed");
+        };
+        assert_eq!((packed.scheme.mode(), packed.biases.is_none()), (mode, true));
+    }
+}
+
+#[test]
+fn what_is_lost_is_told_by_group() {
+    let fixture = Fixture::new(Float::Float32);
+    let loss = |bits: u32| {
+        let outcome = fixture.convert(bits);
+        let group = outcome.groups.iter().find(|group| group.tensors.ends_with("*.output.dense.weight"));
+        let metadata = Artefact::open(&outcome.folder).unwrap().metadata.unwrap();
+        let again: Vec<_> = outcome.groups.iter().map(|group| group.relative_rms_error).collect();
+        assert_eq!(again, metadata.groups.iter().map(|group| group.relative_rms_error).collect::<Vec<_>>());
+        group.unwrap().relative_rms_error.unwrap()
+    };
+    // Evenly spread over ±0.3, a weight is 0.3/√3 and its error a step/√12 large, a step being 0.6/(2ᵇ − 1).
+    for bits in [2, 4, 8] {
+        let expected = 1.0 / (2.0f64.powi(bits as i32) - 1.0);
+        let found = loss(bits);
+        assert!((0.9..1.35).contains(&(found / expected)), "{bits} bits: {found} beside {expected}");
+    }
+    assert!(loss(16) < 3e-4 && loss(32) == 0.0);
+}
+
+#[test]
+fn an_artefact_may_have_a_name_of_its_own() {
+    let fixture = Fixture::new(Float::Float16);
+    let folder = fixture.folder.path().join("elsewhere/mine");
+    let request = Request { folder: Some(folder.clone()), ..fixture.request(recipe(8)) };
+    assert_eq!(convert(&request, &mut quiet).unwrap().folder, folder);
+    assert!(convert(&request, &mut quiet).unwrap().skipped);
 }
 
 #[test]
@@ -300,10 +379,7 @@ fn progress_ends_each_stage() {
         last.push(progress);
     };
     convert(&fixture.request(recipe(8)), &mut watch).unwrap();
-    assert_eq!(
-        last.iter().map(|progress| progress.stage).collect::<Vec<_>>(),
-        [Stage::Checksums, Stage::Scan, Stage::Write, Stage::Verify]
-    );
+    assert_eq!(last.iter().map(|progress| progress.stage).collect::<Vec<_>>(), [Stage::Write, Stage::Verify]);
     assert!(last.iter().all(|progress| progress.done_bytes == progress.total_bytes));
 }
 

@@ -1,37 +1,228 @@
-//! The artefact's files, streamed: no more than a few rows of a tensor are in memory at a time.
+//! The artefact's files. The headers say where every byte goes, so a piece of the source is encoded, written to its place,
+//! read back and compared with the source, and forgotten.
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
-    fs::File,
-    io::{Seek, SeekFrom, Write},
-    ops::Range,
-    path::Path,
+    fs::{File, OpenOptions},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
 };
 
 use gatecheck_base::fs::{FileError, create_dir, sha256_file};
 
-use super::{Action, ConvertError, Plan, PlannedTensor, Shard, source::Source};
-use crate::{
-    quant::{QuantError, cast, quantize},
-    weights::TensorView,
+use rayon::prelude::*;
+
+use super::{
+    Action, ConvertError, Plan, PlannedTensor, Shard,
+    encode::{Encoded, Loss, TASK, part_sizes},
+    read::{Piece, read},
+    source::Source,
 };
+use crate::weights::WeightError;
 
-/// Elements that are converted at a time: a multiple of every group size.
-const CHUNK: usize = 1 << 22;
+/// Where the bytes of the weights go, and come from to be compared.
+pub(super) trait Place: Sync {
+    /// Puts bytes into a weight file.
+    fn write(&self, shard: usize, offset: u64, bytes: &[u8]) -> Result<(), FileError>;
+    /// Takes them out again.
+    fn read(&self, shard: usize, offset: u64, bytes: &mut [u8]) -> Result<(), FileError>;
+}
 
-/// Writes all files of the artefact but its metadata into `folder`. What is copied must have the checksums of
-/// `inputs`, by name.
-pub(super) fn write(
+/// Weight files on disk.
+pub(super) struct Files(Vec<(PathBuf, File)>);
+
+impl Files {
+    /// Makes the files, with their headers.
+    pub(super) fn create(shards: &[Shard], folder: &Path) -> Result<Self, FileError> {
+        let create = |shard: &Shard| {
+            let path = folder.join(&shard.file_name);
+            let failed = |error| FileError::new("write", &path, error);
+            // A second attempt begins anew.
+            let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).to_owned();
+            let file = options.open(&path).map_err(failed)?;
+            file.write_all_at(&shard.header, 0).map_err(failed)?;
+            file.set_len(shard.file_bytes()).map_err(failed)?;
+            Ok((path, file))
+        };
+        Ok(Self(shards.iter().map(create).collect::<Result<_, _>>()?))
+    }
+
+    /// Waits until the disk has everything.
+    pub(super) fn sync(&self) -> Result<(), FileError> {
+        let sync = |(path, file): &(PathBuf, File)| {
+            file.sync_all().map_err(|error| FileError::new("write", path, error))
+        };
+        self.0.iter().try_for_each(sync)
+    }
+}
+
+impl Place for Files {
+    fn write(&self, shard: usize, offset: u64, bytes: &[u8]) -> Result<(), FileError> {
+        let (path, file) = &self.0[shard];
+        file.write_all_at(bytes, offset).map_err(|error| FileError::new("write", path, error))
+    }
+
+    fn read(&self, shard: usize, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
+        let (path, file) = &self.0[shard];
+        file.read_exact_at(bytes, offset).map_err(|error| FileError::new("read", path, error))
+    }
+}
+
+/// What became of the weights.
+#[derive(Debug, Default)]
+pub(super) struct Weights {
+    /// SHA-256 of the source's weight files by name.
+    pub(super) checksums: BTreeMap<String, String>,
+    /// For each tensor of the plan, what was lost.
+    pub(super) losses: Vec<Loss>,
+    /// Tensors of the plan with values that their type does not hold, and the largest magnitude. Where there are any,
+    /// the files are of no use.
+    pub(super) overflows: BTreeMap<usize, f32>,
+}
+
+/// Converts all tensors. NaN and infinities are errors.
+pub(super) fn weights(
+    plan: &Plan,
+    source: &Source,
+    place: &impl Place,
+    folder: &Path,
+    mut on_bytes: impl FnMut(u64),
+) -> Result<Weights, ConvertError> {
+    let wanted = plan
+        .tensors
+        .iter()
+        .enumerate()
+        .map(|(position, tensor)| (tensor.source_name.clone(), (position, tensor.source_dtype.bytes())));
+    let offsets = offsets(plan);
+    let mut result = Weights { losses: vec![Loss::default(); plan.tensors.len()], ..Weights::default() };
+    result.checksums = read(source, &wanted.collect(), |piece| {
+        let (tensor, position) = (&plan.tensors[piece.tensor], piece.tensor);
+        let width = tensor.source_dtype.bytes();
+        let tasks: Vec<_> = piece
+            .bytes()
+            .par_chunks(TASK * width)
+            .enumerate()
+            .map_init(Scratch::default, |scratch, (at, bytes)| {
+                scratch.run(tensor, bytes, piece.start + at * TASK, &offsets[position], place)
+            })
+            .collect();
+        // In order, so that the sums are the same each time, and the error is the first.
+        for done in tasks {
+            match done {
+                Ok(Done::Stored(loss)) => result.losses[position] = result.losses[position].and(loss),
+                Ok(Done::Overflow(most)) => {
+                    let largest = result.overflows.entry(position).or_insert(0.0);
+                    *largest = largest.max(most);
+                }
+                Ok(Done::NotFinite) => return Err(not_finite(plan, &piece)),
+                Err(Failure::File(error)) => return Err(error.into()),
+                Err(Failure::Damage(reason)) => {
+                    return Err(ConvertError::Damaged { folder: folder.to_owned(), reason });
+                }
+            }
+        }
+        on_bytes(piece.bytes().len() as u64);
+        Ok(())
+    })?;
+    Ok(result)
+}
+
+/// What became of the elements of one task.
+enum Done {
+    Stored(Loss),
+    /// Not stored: their type does not hold this magnitude.
+    Overflow(f32),
+    NotFinite,
+}
+
+/// What can go wrong with them.
+enum Failure {
+    File(FileError),
+    Damage(String),
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+/// Working memory of one thread.
+#[derive(Default)]
+struct Scratch {
+    encoded: Encoded,
+    found: Vec<Vec<u8>>,
+}
+
+impl Scratch {
+    /// Encodes elements from `start` on, writes them, reads them back and compares.
+    fn run(
+        &mut self,
+        tensor: &PlannedTensor,
+        bytes: &[u8],
+        start: usize,
+        (shard, starts): &(usize, Vec<u64>),
+        place: &impl Place,
+    ) -> Result<Done, Failure> {
+        let Self { encoded, found } = self;
+        encoded.fill(tensor, bytes);
+        let (Action::Quantize { dtype, .. } | Action::Store { dtype }) = tensor.action;
+        if !encoded.largest.is_finite() {
+            return Ok(Done::NotFinite);
+        }
+        if !dtype.holds(encoded.largest) {
+            return Ok(Done::Overflow(encoded.largest));
+        }
+        found.resize_with(encoded.parts.len(), Vec::new);
+        let sizes = part_sizes(tensor.action);
+        for (((part, found), first), (size, per)) in
+            encoded.parts.iter().zip(&mut *found).zip(starts).zip(sizes)
+        {
+            let offset = first + (start / per * size) as u64;
+            place.write(*shard, offset, part)?;
+            found.resize(part.len(), 0);
+            place.read(*shard, offset, found)?;
+        }
+        // First, since an encoder that is wrong gives the same wrong bytes again.
+        let loss = encoded.check(tensor, found).map_err(Failure::Damage)?;
+        if *found != encoded.parts {
+            return Err(Failure::Damage(format!("tensor `{}` is not what was written", tensor.name)));
+        }
+        Ok(Done::Stored(loss))
+    }
+}
+
+/// For each tensor of the plan, its shard and where its parts start.
+fn offsets(plan: &Plan) -> Vec<(usize, Vec<u64>)> {
+    let mut places = BTreeMap::new();
+    for (position, shard) in plan.shards().iter().enumerate() {
+        for one in &shard.outputs {
+            places.insert((one.tensor, one.output.name.as_str()), (position, one.offset));
+        }
+    }
+    let of = |(tensor, planned): (usize, &PlannedTensor)| {
+        let outputs = planned.outputs();
+        let found: Vec<_> =
+            outputs.iter().filter_map(|part| places.get(&(tensor, part.name.as_str()))).collect();
+        (found.first().map_or(0, |(shard, _)| *shard), found.iter().map(|(_, offset)| *offset).collect())
+    };
+    plan.tensors.iter().enumerate().map(of).collect()
+}
+
+fn not_finite(plan: &Plan, piece: &Piece) -> ConvertError {
+    let tensor = &plan.tensors[piece.tensor];
+    let (index, value) =
+        crate::quant::range(piece.bytes(), tensor.source_dtype).not_finite.unwrap_or((0, f32::NAN));
+    WeightError::NotFinite { name: tensor.source_name.clone(), index: piece.start + index, value }.into()
+}
+
+/// Writes the files beside the weights, but not the metadata. What is copied must have the checksums of `inputs`, by name.
+pub(super) fn others(
     plan: &Plan,
     source: &Source,
     inputs: &BTreeMap<String, String>,
     folder: &Path,
-    mut on_bytes: impl FnMut(u64),
 ) -> Result<(), ConvertError> {
-    for shard in plan.shards() {
-        write_shard(plan, shard, source, &folder.join(&shard.file_name), &mut on_bytes)?;
-    }
     write_file(&folder.join("config.json"), plan.config())?;
     if let Some(index) = plan.index() {
         write_file(&folder.join("model.safetensors.index.json"), index)?;
@@ -47,86 +238,11 @@ pub(super) fn write(
     Ok(())
 }
 
-fn write_shard(
-    plan: &Plan,
-    shard: &Shard,
-    source: &Source,
-    path: &Path,
-    on_bytes: &mut impl FnMut(u64),
-) -> Result<(), ConvertError> {
-    let failed = |error| FileError::new("write", path, error);
-    let mut file = File::create(path).map_err(failed)?;
-    file.write_all(&shard.header).map_err(failed)?;
-    let mut positions: Vec<_> = shard.outputs.iter().map(|one| one.tensor).collect();
-    positions.sort_unstable();
-    positions.dedup();
-    for position in positions {
-        let tensor = &plan.tensors[position];
-        // The parts of a tensor lie apart, wide elements first.
-        let parts: Vec<_> =
-            tensor.outputs().iter().map(|part| (offset(shard, &part.name), part.bytes())).collect();
-        let view = view(source, tensor)?;
-        for chunk in chunks(&view) {
-            for (bytes, (offset, length)) in encode(tensor, &view, &chunk)?.iter().zip(&parts) {
-                let within = length * chunk.start as u64 / view.elements() as u64;
-                file.seek(SeekFrom::Start(offset + within)).map_err(failed)?;
-                file.write_all(bytes).map_err(failed)?;
-            }
-        }
-        on_bytes(tensor.source_bytes());
-    }
-    Ok(file.sync_all().map_err(failed)?)
-}
-
-fn offset(shard: &Shard, name: &str) -> u64 {
-    shard.outputs.iter().find(|one| one.output.name == name).map_or(0, |one| one.offset)
-}
-
-/// The source of a planned tensor.
-pub(super) fn view<'a>(source: &'a Source, tensor: &PlannedTensor) -> Result<TensorView<'a>, ConvertError> {
-    let absent = || crate::weights::WeightError::Absent { names: vec![tensor.source_name.clone()] };
-    Ok(source.store.find(&tensor.source_name).ok_or_else(absent)?)
-}
-
-/// Element ranges that are converted one after the other.
-pub(super) fn chunks(view: &TensorView<'_>) -> impl Iterator<Item = Range<usize>> {
-    let elements = view.elements();
-    (0..elements).step_by(CHUNK).map(move |start| start..elements.min(start + CHUNK))
-}
-
-/// The elements of one chunk, rounded to the type they are stored or quantized in.
-pub(super) fn rounded<'a>(
-    tensor: &PlannedTensor,
-    view: &TensorView<'a>,
-    chunk: &Range<usize>,
-) -> Cow<'a, [u8]> {
-    let (Action::Quantize { dtype, .. } | Action::Store { dtype }) = tensor.action;
-    let width = tensor.source_dtype.bytes();
-    let bytes = &view.bytes[chunk.start * width..chunk.end * width];
-    if dtype == tensor.source_dtype { bytes.into() } else { cast(bytes, tensor.source_dtype, dtype).into() }
-}
-
-/// The bytes of one chunk of each part of the tensor.
-pub(super) fn encode<'a>(
-    tensor: &PlannedTensor,
-    view: &TensorView<'a>,
-    chunk: &Range<usize>,
-) -> Result<Vec<Cow<'a, [u8]>>, QuantError> {
-    let bytes = rounded(tensor, view, chunk);
-    match tensor.action {
-        Action::Store { .. } => Ok(vec![bytes]),
-        Action::Quantize { affine, dtype } => {
-            let packed = quantize(affine, &bytes, dtype)?;
-            Ok(vec![packed.weight.into(), packed.scales.into(), packed.biases.into()])
-        }
-    }
-}
-
 /// Writes a file of a folder that nobody reads yet.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let failed = |error| FileError::new("write", path, error);
     let mut file = File::create(path).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
+    std::io::Write::write_all(&mut file, bytes).map_err(failed)?;
     file.sync_all().map_err(failed)
 }
 

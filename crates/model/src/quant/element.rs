@@ -60,7 +60,7 @@ impl Float {
     }
 
     /// Widens little-endian elements, which is exact.
-    pub(super) fn read(self, bytes: &[u8], values: &mut [f32]) {
+    pub fn read(self, bytes: &[u8], values: &mut [f32]) {
         match self {
             Self::Float32 => {
                 for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
@@ -77,7 +77,7 @@ impl Float {
     }
 
     /// Rounds to the nearest element, ties to even, and writes it little-endian.
-    pub(super) fn write(self, values: &[f32], bytes: &mut [u8]) {
+    pub fn write(self, values: &[f32], bytes: &mut [u8]) {
         match self {
             Self::Float32 => {
                 for (value, bytes) in values.iter().zip(bytes.as_chunks_mut().0) {
@@ -94,7 +94,7 @@ impl Float {
     }
 
     /// Rounds each value to this type, in place.
-    pub(super) fn round(self, values: &mut [f32]) {
+    pub fn round(self, values: &mut [f32]) {
         let mut bytes = [0; 2 * BLOCK];
         if self == Self::Float32 {
             return;

@@ -24,10 +24,10 @@ fn noise(count: usize) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-fn there_and_back(affine: Affine, values: &[f32], float: Float) -> (Vec<f32>, Vec<f32>) {
+fn there_and_back(scheme: Scheme, values: &[f32], float: Float) -> (Vec<f32>, Vec<f32>) {
     let bytes = bytes_of(values, float);
-    let packed = quantize(affine, &bytes, float).unwrap();
-    let back = dequantize(affine, &packed.weight, &packed.scales, &packed.biases, float).unwrap();
+    let packed = quantize(scheme, &bytes, float).unwrap();
+    let back = dequantize(scheme, &packed.weight, &packed.scales, &packed.biases, float).unwrap();
     (values_of(&bytes, float), back)
 }
 
@@ -35,14 +35,14 @@ fn there_and_back(affine: Affine, values: &[f32], float: Float) -> (Vec<f32>, Ve
 fn parameters_are_those_of_mlx() {
     for bits in [2, 3, 4, 5, 6, 8] {
         for group_size in [32, 64, 128] {
-            let affine = Affine::new(bits, group_size).unwrap();
-            assert_eq!(affine.words(256), 8 * bits as usize);
+            let scheme = Scheme::affine(bits, group_size).unwrap();
+            assert_eq!(scheme.words(256), 8 * bits as usize);
         }
     }
-    assert_eq!(Affine::new(7, 64), Err(QuantError::Bits { bits: 7 }));
-    assert_eq!(Affine::new(4, 16), Err(QuantError::GroupSize { group_size: 16 }));
-    assert!(Affine::new(1, 64).unwrap_err().hint().unwrap().contains("2, 3, 4, 5, 6 or 8"));
-    assert!(serde_json::from_str::<Affine>(r#"{"group_size":48,"bits":4}"#).is_err());
+    assert_eq!(Scheme::affine(7, 64), Err(QuantError::Bits { bits: 7 }));
+    assert_eq!(Scheme::affine(4, 16), Err(QuantError::GroupSize { group_size: 16 }));
+    assert!(Scheme::affine(1, 64).unwrap_err().hint().unwrap().contains("2, 3, 4, 5, 6 or 8"));
+    assert!(serde_json::from_str::<Scheme>(r#"{"group_size":48,"bits":4}"#).is_err());
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn known_group() {
     // By hand: range 0 … 15 in 4 bits is 15 steps of −1 down from the edge 15.
     let values: Vec<f32> = (0..32).map(|at| (at % 16) as f32).collect();
     let packed =
-        quantize(Affine::new(4, 32).unwrap(), &bytes_of(&values, Float::Float32), Float::Float32).unwrap();
+        quantize(Scheme::affine(4, 32).unwrap(), &bytes_of(&values, Float::Float32), Float::Float32).unwrap();
     assert_eq!(values_of(&packed.scales, Float::Float32), [-1.0]);
     assert_eq!(values_of(&packed.biases, Float::Float32), [15.0]);
     let words: Vec<u32> = packed.weight.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
@@ -62,8 +62,8 @@ fn error_is_at_most_one_step() {
     // Half a step inside the range. At the far end it can be a whole one, as the scale was stretched.
     for bits in [2, 3, 4, 5, 6, 8] {
         for float in FLOATS {
-            let affine = Affine::new(bits, 64).unwrap();
-            let (values, back) = there_and_back(affine, &noise(64 * 300), float);
+            let scheme = Scheme::affine(bits, 64).unwrap();
+            let (values, back) = there_and_back(scheme, &noise(64 * 300), float);
             let step = 2.0 / (2.0f32.powi(bits as i32) - 1.0);
             let rounding = if float == Float::Bfloat16 { 0.02 } else { 0.002 };
             for (value, back) in values.iter().zip(&back) {
@@ -77,13 +77,13 @@ fn error_is_at_most_one_step() {
 fn zero_constant_and_one_sided_groups() {
     for bits in [2, 3, 4, 6, 8] {
         for float in FLOATS {
-            let affine = Affine::new(bits, 32).unwrap();
-            let (values, back) = there_and_back(affine, &[0.0; 64], float);
+            let scheme = Scheme::affine(bits, 32).unwrap();
+            let (values, back) = there_and_back(scheme, &[0.0; 64], float);
             assert_eq!(values, back);
-            let (values, back) = there_and_back(affine, &[-0.75; 64], float);
+            let (values, back) = there_and_back(scheme, &[-0.75; 64], float);
             assert_eq!(values, back, "the edge is exact");
             let (values, back) =
-                there_and_back(affine, &(0..64).map(|at| 3.0 + at as f32 / 64.0).collect::<Vec<_>>(), float);
+                there_and_back(scheme, &(0..64).map(|at| 3.0 + at as f32 / 64.0).collect::<Vec<_>>(), float);
             let worst =
                 values.iter().zip(&back).map(|(value, back)| (value - back).abs()).fold(0.0, f32::max);
             assert!(worst < 0.5, "{bits} {float:?} {worst}");
@@ -93,11 +93,11 @@ fn zero_constant_and_one_sided_groups() {
 
 #[test]
 fn lengths_are_checked() {
-    let affine = Affine::new(4, 64).unwrap();
-    let error = quantize(affine, &[0; 100], Float::Float16).unwrap_err();
+    let scheme = Scheme::affine(4, 64).unwrap();
+    let error = quantize(scheme, &[0; 100], Float::Float16).unwrap_err();
     assert_eq!(error.to_string(), "the matrix is 100 bytes long instead of 0");
-    assert!(dequantize(affine, &[0; 32], &[0; 2], &[0; 4], Float::Float16).is_err());
-    assert_eq!(dequantize(affine, &[], &[], &[], Float::Float16), Ok(Vec::new()));
+    assert!(dequantize(scheme, &[0; 32], &[0; 2], &[0; 4], Float::Float16).is_err());
+    assert_eq!(dequantize(scheme, &[], &[], &[], Float::Float16), Ok(Vec::new()));
 }
 
 #[test]

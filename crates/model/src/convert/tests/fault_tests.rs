@@ -1,7 +1,13 @@
 //! Conversions that fail or are killed, two at once, and damage that must not pass.
 
+use gatecheck_base::fs::FileError;
+
 use super::*;
-use crate::convert::source::Source;
+use crate::{convert::source::Source, quant::Mode};
+
+fn mode(mode: Mode) -> Recipe {
+    Recipe::of(Choices { mode, ..Choices::default() }).unwrap()
+}
 
 fn flip(path: &Path, at: usize) {
     let mut bytes = std::fs::read(path).unwrap();
@@ -184,49 +190,99 @@ fn a_model_that_is_not_whole_is_refused() {
     );
 }
 
+/// Weight files on a disk that changes one byte.
+struct Faulty {
+    files: write::Files,
+    at: u64,
+    mask: u8,
+}
+
+impl write::Place for Faulty {
+    fn write(&self, shard: usize, offset: u64, bytes: &[u8]) -> Result<(), FileError> {
+        let mut bytes = bytes.to_vec();
+        if let Some(byte) = self.at.checked_sub(offset).and_then(|at| bytes.get_mut(at as usize)) {
+            *byte ^= self.mask;
+        }
+        self.files.write(shard, offset, &bytes)
+    }
+
+    fn read(&self, shard: usize, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
+        self.files.read(shard, offset, bytes)
+    }
+}
+
 #[test]
-fn verification_catches_a_flipped_byte() {
+fn a_byte_that_changes_on_its_way_is_found() {
+    let fixture = Fixture::new(Float::Float16);
+    let source = Source::open(&fixture.source()).unwrap();
+    let folder = fixture.folder.path().join("written");
+    std::fs::create_dir(&folder).unwrap();
+    for recipe in [recipe(4), mode(Mode::Mxfp4), mode(Mode::Mxfp8), mode(Mode::Nvfp4)] {
+        let plan = Plan::from_headers(&source, &recipe, SHARD_BYTES).unwrap();
+        let error = |at: u64, mask: u8| {
+            let files = write::Files::create(plan.shards(), &folder).unwrap();
+            let place = Faulty { files, at, mask };
+            write::weights(&plan, &source, &place, &folder, |_| ()).err().map(|error| error.to_string())
+        };
+        assert_eq!(error(u64::MAX, 1), None);
+        for one in &plan.shards()[0].outputs {
+            let found = error(one.offset + one.output.bytes() - 1, 1).unwrap_or_default();
+            let name = &plan.tensors[one.tensor].name;
+            assert!(found.contains(name.as_str()), "{name}: {found}");
+        }
+        // What decodes to other weights is told from what merely is not what was written.
+        let query = "bert.encoder.layer.0.attention.self.query";
+        let parts: &[_] = match recipe.linear().unwrap().has_biases() {
+            true => &[
+                ("weight", 3, 0x80, "decodes with"),
+                ("scales", 1, 0x80, "decodes with"),
+                ("biases", 1, 0x80, "decodes with"),
+                ("biases", 0, 1, "is not what was written"),
+            ],
+            false => &[("weight", 3, 0x80, "decodes with"), ("scales", 1, 4, "decodes with")],
+        };
+        for (part, at, mask, expected) in parts {
+            let name = format!("{query}.{part}");
+            let one = plan.shards()[0].outputs.iter().find(|one| one.output.name == name).unwrap();
+            let found = error(one.offset + at, *mask).unwrap_or_default();
+            assert!(found.contains(expected), "{name}: {found}");
+        }
+    }
+}
+
+#[test]
+fn what_was_written_is_looked_at_as_a_reader_would() {
     let fixture = Fixture::new(Float::Float16);
     let source = Source::open(&fixture.source()).unwrap();
     let plan = Plan::from_headers(&source, &recipe(4), SHARD_BYTES).unwrap();
     let folder = fixture.folder.path().join("written");
     std::fs::create_dir(&folder).unwrap();
-    write::write(&plan, &source, &source.checksums(|_, _| ()).unwrap(), &folder, |_| ()).unwrap();
-    verify::verify(&plan, &source, &folder, |_| ()).unwrap();
+    let files = write::Files::create(plan.shards(), &folder).unwrap();
+    write::weights(&plan, &source, &files, &folder, |_| ()).unwrap();
+    write::others(&plan, &source, &source.checksums(|_, _| ()).unwrap(), &folder).unwrap();
+    let outputs = verify::verify(&plan, &files, &folder, |_| ()).unwrap();
+    let sum = gatecheck_base::fs::sha256_file(&folder.join("model.safetensors")).unwrap();
+    assert_eq!(outputs["model.safetensors"].sha256, sum);
+    let error = || verify::verify(&plan, &files, &folder, |_| ()).unwrap_err().to_string();
+    // Of another plan: the same names, elsewhere, or of other types.
     let path = folder.join("model.safetensors");
-    for one in &plan.shards()[0].outputs {
-        let last = (one.offset + one.output.bytes() - 1) as usize;
-        flip(&path, last);
-        let error = verify::verify(&plan, &source, &folder, |_| ()).unwrap_err();
-        // Scales and biases are told by the tensor that they belong to.
-        let names = [&one.output.name, &plan.tensors[one.tensor].name];
-        assert!(names.iter().any(|name| error.to_string().contains(*name)), "{names:?}: {error}");
-        flip(&path, last);
-    }
-    // What decodes to other weights is told from what merely is not what was written.
-    let query = "bert.encoder.layer.0.attention.self.query";
-    for (part, at, expected) in [
-        ("weight", 3, "decodes with an error of"),
-        ("scales", 1, "decodes with an error of"),
-        ("biases", 1, "decodes with an error of"),
-        ("biases", 0, "is not what was written"),
+    let whole = std::fs::read(&path).unwrap();
+    for (from, to, expected) in [
+        ("\"classifier.bias\"", "\"classifier.bibs\"", "tensor `classifier.bias` is missing"),
+        (
+            "\"F16\",\"shape\":[3]",
+            "\"I16\",\"shape\":[3]",
+            "tensor `classifier.bias` is I16 [3] instead of F16 [3]",
+        ),
     ] {
-        let name = format!("{query}.{part}");
-        let one = plan.shards()[0].outputs.iter().find(|one| one.output.name == name).unwrap();
-        let mut bytes = std::fs::read(&path).unwrap();
-        let byte = &mut bytes[one.offset as usize + at];
-        let before = *byte;
-        // The highest bit of a code, the sign of a float, or the lowest bit of one.
-        *byte ^= if at == 0 { 1 } else { 0x80 };
-        std::fs::write(&path, &bytes).unwrap();
-        let error = verify::verify(&plan, &source, &folder, |_| ()).unwrap_err();
-        assert!(error.to_string().contains(expected), "{name}: {error}");
-        bytes[one.offset as usize + at] = before;
-        std::fs::write(&path, &bytes).unwrap();
+        let text = String::from_utf8_lossy(&whole[8..plan.shards()[0].header.len()]).replacen(from, to, 1);
+        let changed = [&whole[..8], text.as_bytes(), &whole[plan.shards()[0].header.len()..]].concat();
+        std::fs::write(&path, changed).unwrap();
+        assert!(error().ends_with(expected), "{}", error());
     }
+    std::fs::write(&path, &whole).unwrap();
     std::fs::write(folder.join("extra.json"), vec![0; 2000]).unwrap();
-    let error = verify::verify(&plan, &source, &folder, |_| ()).unwrap_err();
-    assert!(error.to_string().contains("instead of the computed"), "{error}");
+    assert!(error().contains("instead of the computed"), "{}", error());
 }
 
 #[test]
