@@ -20,6 +20,9 @@ pub enum ArmError {
     /// Too few, or too many.
     #[error("`--arms` has {0}; a run compares two or three")]
     Count(usize),
+    /// Too many candidates.
+    #[error("{0} candidates at once; a run compares up to {MOST_CANDIDATES}")]
+    Candidates(usize),
     /// Bits and arms that contradict each other.
     #[error("`--bits {bits}` is that of no arm in `--arms {arms}`")]
     Contradiction {
@@ -36,26 +39,38 @@ impl ArmError {
         match self {
             Self::Unknown(error) => error.hint(),
             Self::Bits(_) => "take 2, 3, 4, 5, 6 or 8".to_owned(),
+            Self::Candidates(_) => "measure them in several runs".to_owned(),
             Self::Count(_) => "for example `--arms candle,mlx,mlx-q8`".to_owned(),
             Self::Contradiction { .. } => "leave one of the two out".to_owned(),
         }
     }
 }
 
+/// Most candidates that are there already.
+const MOST_CANDIDATES: usize = 4;
+
 /// The arms asked for, or the baseline and a candidate of so many bits: those asked for, or else those
-/// configured for the model.
+/// configured for the model. With `candidates` that are there already none has to be made.
 pub fn choose(
     words: &[String],
     bits: Option<u32>,
     configured: Option<u32>,
+    candidates: usize,
 ) -> Result<Vec<ArmKind>, ArmError> {
+    if candidates > MOST_CANDIDATES {
+        return Err(ArmError::Candidates(candidates));
+    }
+    if words.is_empty() && bits.is_none() && candidates > 0 {
+        return Ok(vec![ArmKind::Candle]);
+    }
     if words.is_empty() {
         let bits = bits.or(configured).unwrap_or(defaults::BITS);
         let word = if matches!(bits, 16 | 32) { "mlx".to_owned() } else { format!("mlx-q{bits}") };
         let candidate = ArmKind::parse(&word).ok_or(ArmError::Bits(bits))?;
         return Ok(vec![ArmKind::Candle, candidate]);
     }
-    if !(2..=3).contains(&words.len()) {
+    let fewest = if candidates > 0 { 1 } else { 2 };
+    if !(fewest..=3).contains(&words.len()) {
         return Err(ArmError::Count(words.len()));
     }
     let known = || WORDS.map(str::to_owned).into();
@@ -117,8 +132,10 @@ impl ArmKind {
 
 /// Names and parts of the arms in order: the first is the baseline; unquantized MLX beside quantized
 /// MLX is only a reference; a word used twice gets a number, so that `candle,candle` can be told apart.
-pub fn roles(kinds: &[ArmKind]) -> Vec<(String, Role)> {
-    let quantized = kinds.iter().skip(1).any(|kind| matches!(kind, ArmKind::Quantized { .. }));
+/// So it is beside a candidate that is given.
+pub fn roles(kinds: &[ArmKind], has_candidates: bool) -> Vec<(String, Role)> {
+    let is_quantized = |kind: &ArmKind| matches!(kind, ArmKind::Quantized { .. });
+    let quantized = has_candidates || kinds.iter().skip(1).any(is_quantized);
     let named = kinds.iter().enumerate().map(|(index, kind)| {
         let earlier = kinds[..index].iter().filter(|other| *other == kind).count();
         let name = if earlier == 0 { kind.name() } else { format!("{}-{}", kind.name(), earlier + 1) };
@@ -150,7 +167,7 @@ mod tests {
     fn the_first_is_the_baseline() {
         let roles_of = |words: &[&str]| {
             let kinds: Vec<_> = words.iter().map(|word| ArmKind::parse(word).unwrap()).collect();
-            roles(&kinds)
+            roles(&kinds, false)
         };
         let three = roles_of(&["candle", "mlx", "mlx-q8"]);
         assert_eq!(three.map_roles(), [Role::Baseline, Role::Reference, Role::Candidate]);

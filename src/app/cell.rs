@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use gatecheck_backend::worker::protocol::{BackendKind, WorkerSpec};
 use gatecheck_base::{fs::FileError, stamp::Stamp};
 use gatecheck_judge::{
-    record::{DatasetFacts, ModelFacts, Policy, Quantization, Role, RunSettings},
+    record::{DatasetFacts, Given, ModelFacts, Policy, Quantization, Role, RunSettings},
     task::Outputs,
 };
 use gatecheck_model::batch::Batch;
@@ -29,6 +29,10 @@ pub struct ArmPlan {
     pub expected_size_bytes: Option<u64>,
     /// SHA-256 of the conversion recipe.
     pub recipe_sha256: Option<String>,
+    /// Where an artefact comes from that was given and not converted for the run.
+    pub given: Option<Given>,
+    /// What is odd about it, in plain words.
+    pub findings: Vec<String>,
     /// Its files as they were when the run was planned. An arm loads them again in every session.
     pub files: Vec<Stamp>,
 }

@@ -80,7 +80,12 @@ impl Trial {
 
     /// Loads an arm in its own process and runs the batch a few times.
     pub fn try_arm(&self, backend: BackendKind) -> Result<Tried, WorkerError> {
-        let spec = WorkerSpec { backend, folder: self.original.source().folder.clone(), threads: cores() };
+        let spec = WorkerSpec {
+            backend,
+            folder: self.original.source().folder.clone(),
+            original: None,
+            threads: cores(),
+        };
         let mut worker = Workers::new(Duration::from_secs(120))?.launcher().launch()?;
         let unexpected = || WorkerError::Protocol("another answer was due".to_owned());
         let Response::Loaded(loaded) = worker.call(&Request::Load(spec))? else { return Err(unexpected()) };

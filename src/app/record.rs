@@ -196,7 +196,8 @@ fn changed(before: &RunRecord, now: &RunRecord) -> Option<String> {
         let facts = |arm: &ArmRecord| {
             // Not where the weights lie: what they are is known by sizes and checksums.
             let ArmRecord { name, role, backend, quantization, size_bytes, .. } = arm.clone();
-            let made = (arm.expected_size_bytes, arm.recipe_sha256.clone(), arm.output_width);
+            let given = arm.given.clone().map(|given| given.sha256);
+            let made = (arm.expected_size_bytes, arm.recipe_sha256.clone(), arm.output_width, given);
             (name, role, backend, quantization, size_bytes, made)
         };
         (facts(before) != facts(now)).then(|| format!("arm `{}`", before.name))

@@ -129,6 +129,21 @@ impl Resolver {
         Ok(ModelReference { name, source: id.clone(), place: ModelPlace::Hub { id, revision, configured } })
     }
 
+    /// The candidates named, or else those configured for the model, unless the arms are named.
+    pub fn candidates(
+        &self,
+        model: &str,
+        words: &[String],
+        has_arms: bool,
+    ) -> Result<Vec<ModelReference>, ResolveError> {
+        let configured = self.config.model(model).map(|model| model.candidates.clone());
+        let words = match words {
+            [] if !has_arms => configured.unwrap_or_default(),
+            words => words.to_vec(),
+        };
+        words.iter().map(|word| self.model(word)).collect()
+    }
+
     /// A dataset for a model: with rows from `data`, a configured name, or a file.
     pub fn dataset(
         &self,

@@ -19,7 +19,7 @@ use super::{
     event::Observer,
     judge,
     measure::Workers,
-    plan::{self, Original},
+    plan::{self, Files, Original, Weights},
     prepare,
     record::{self, RecordError},
     settings::{Artefacts, Comparison, Measuring},
@@ -159,20 +159,33 @@ pub(super) fn cells(
     let original = Original::open(prepare::model(model, observer)?)?;
     let facts = original.facts()?;
     may_go_on(&facts)?;
-    let mut asked = Vec::with_capacity(datasets.len());
+    let (mut asked, mut all_rows) = (Vec::with_capacity(datasets.len()), Vec::new());
     for (dataset, out) in datasets {
         let rows = prepare::dataset(dataset, observer)?;
         asked.push(plan::ask(&original, &rows, &dataset.texts, measuring.batch_size, out)?);
+        all_rows.push((rows, &dataset.texts));
     }
     let mut ready = Vec::with_capacity(arms.len());
     for arm in arms {
-        let artefact =
-            arm.recipe().map(|recipe| prepare::artefact(original.source(), recipe, artefacts, observer));
-        ready.push(arm.clone().with_files(&original, artefact.transpose()?, measuring.threads)?);
+        let files = match arm.weights() {
+            Weights::Original => Files::Original,
+            Weights::Converted(recipe) => {
+                Files::Converted(prepare::artefact(original.source(), recipe, artefacts, observer)?)
+            }
+            Weights::Given(reference) => Files::Given(prepare::model(reference, observer)?),
+        };
+        ready.push(arm.with_files(&original, files, comparison.any_weights, measuring.threads)?);
     }
-    let cell =
-        |asked| plan::cell(facts.clone(), asked, ready.clone(), measuring, policy.clone(), load_before);
-    Ok(asked.into_iter().map(cell).collect())
+    let mut cells = Vec::with_capacity(asked.len());
+    for (asked, (rows, texts)) in asked.into_iter().zip(&all_rows) {
+        let mut arms = ready.clone();
+        for arm in arms.iter_mut().filter(|arm| arm.given.is_some()) {
+            let finding = plan::tokenizer_finding(&original, &arm.spec.folder, rows, texts)?;
+            arm.findings.extend(finding.map(|finding| format!("`{}`: {finding}", arm.name)));
+        }
+        cells.push(plan::cell(facts.clone(), asked, arms, measuring, policy.clone(), load_before));
+    }
+    Ok(cells)
 }
 
 /// Measures and judges one cell, and writes its record and reports.

@@ -60,13 +60,15 @@ pub(crate) enum Command {
 }
 
 /// What makes no sense beside `--resume`: all that says what is measured, and how.
-const BEGIN_A_RUN: [&str; 24] = [
+const BEGIN_A_RUN: [&str; 26] = [
     "model",
     "dataset",
     "data",
     "split",
     "limit",
     "arms",
+    "candidate",
+    "any_weights",
     "bits",
     "group_size",
     "embedding_bits",
@@ -114,9 +116,16 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
     /// Arms to measure, two or three of candle, mlx, mlx-qN; the first is the baseline
-    /// [default: candle,mlx-q<BITS>]
+    /// [default: candle,mlx-q<BITS>; candle with --candidate]
     #[arg(long, value_delimiter = ',', value_name = "ARM,ARM")]
     pub(crate) arms: Vec<String>,
+    /// Converted model that is there already, made by any tool, to be measured; may be given several times
+    /// [default: the model's]
+    #[arg(long, value_name = "FOLDER|HUB_ID")]
+    pub(crate) candidate: Vec<String>,
+    /// Measure a candidate even if its weights are not those of the model
+    #[arg(long)]
+    pub(crate) any_weights: bool,
     #[command(flatten)]
     pub(crate) quantization: QuantizationArgs,
     #[command(flatten)]
@@ -344,7 +353,7 @@ mod tests {
         let run = command.find_subcommand("run").unwrap();
         // What is shown is what is taken where the argument is left out.
         for (name, value) in [
-            ("bits", arms::choose(&[], None, None).unwrap()[1].name().replace("mlx-q", "")),
+            ("bits", arms::choose(&[], None, None, 0).unwrap()[1].name().replace("mlx-q", "")),
             ("group_size", defaults::GROUP_SIZE.to_string()),
             ("embedding_bits", Recipe::try_from(2).unwrap().embedding().unwrap().bits().to_string()),
             ("max_accuracy_drop", defaults::policy().max_accuracy_drop.to_string()),

@@ -33,7 +33,7 @@ impl Turn {
 
     /// The baseline with so many threads.
     pub(crate) fn candle(&self, folder: &Path, threads: usize) -> Result<CandleBackend, BackendError> {
-        CandleBackend::load(&LoadOptions { folder: folder.to_owned(), threads })
+        CandleBackend::load(&LoadOptions::new(folder.to_owned(), threads))
     }
 
     /// MLX as it runs on a CPU.
@@ -46,14 +46,14 @@ impl Turn {
     #[cfg(feature = "mlx")]
     pub(crate) fn mlx_on(&self, folder: &Path, threads: usize) -> Result<MlxBackend, BackendError> {
         on_cpu();
-        MlxBackend::load(&LoadOptions { folder: folder.to_owned(), threads })
+        MlxBackend::load(&LoadOptions::new(folder.to_owned(), threads))
     }
 
     /// MLX on the CPU, executed as told.
     #[cfg(feature = "mlx")]
     pub(crate) fn mlx_as(&self, folder: &Path, execution: Execution) -> Result<MlxBackend, BackendError> {
         on_cpu();
-        MlxBackend::load_as(&LoadOptions { folder: folder.to_owned(), threads: 1 }, execution)
+        MlxBackend::load_as(&LoadOptions::new(folder.to_owned(), 1), execution)
     }
 
     /// Every arm of this build, by name.

@@ -22,7 +22,7 @@ fn used_or_refused(folder: &Path, what: &str) {
         if let Err(error) = plan(folder, &Recipe::try_from(16).unwrap(), SHARD_BYTES) {
             return Some(error.to_string());
         }
-        let mut backend = match CandleBackend::load(&LoadOptions { folder: folder.to_owned(), threads: 1 }) {
+        let mut backend = match CandleBackend::load(&LoadOptions::new(folder.to_owned(), 1)) {
             Ok(backend) => backend,
             Err(error) => return Some(error.to_string()),
         };

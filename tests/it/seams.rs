@@ -18,8 +18,9 @@ fn launched(backend: BackendKind, folder: &std::path::Path) -> Box<dyn Worker> {
     let program = env!("CARGO_BIN_EXE_gatecheck").into();
     let launcher = ProcessLauncher { program, deadline: Duration::from_secs(60), stop: Default::default() };
     let mut worker = launcher.launch().unwrap();
-    let loaded =
-        worker.call(&Request::Load(WorkerSpec { backend, folder: folder.to_owned(), threads: 1 })).unwrap();
+    let loaded = worker
+        .call(&Request::Load(WorkerSpec { backend, folder: folder.to_owned(), original: None, threads: 1 }))
+        .unwrap();
     assert!(matches!(loaded, Response::Loaded(_)), "{loaded:?}");
     worker
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gatecheck_model::{config::ConfigError, weights::WeightError};
+use gatecheck_model::{candidate::CandidateError, config::ConfigError, weights::WeightError};
 
 use crate::input::InputError;
 
@@ -15,6 +15,9 @@ pub enum BackendError {
     /// The weights.
     #[error(transparent)]
     Weights(#[from] WeightError),
+    /// A candidate that does not fit its original.
+    #[error(transparent)]
+    Candidate(#[from] CandidateError),
     /// The batch.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -62,6 +65,7 @@ impl BackendError {
         match self {
             Self::Config(error) => error.hint(),
             Self::Weights(error) => error.hint(),
+            Self::Candidate(error) => error.hint(),
             Self::Input(error) => error.hint(),
             Self::WithoutMlx => Some("build with the default features: `make build`".to_owned()),
             Self::Headless { .. } => Some(

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gatecheck_model::{batch::Batch, blueprint::head::Head, config::ModelConfig};
+use gatecheck_model::{batch::Batch, blueprint::head::Head, checkpoint::Checkpoint, config::ModelConfig};
 
 use crate::{error::BackendError, facts::Facts};
 
@@ -26,8 +26,30 @@ pub trait Encode: Model {
 pub struct LoadOptions {
     /// Model folder or artefact.
     pub folder: PathBuf,
+    /// The model that the folder was converted from, where graph, head and labels are to be its, as for an artefact of
+    /// another tool.
+    pub original: Option<PathBuf>,
     /// Threads for the work on the CPU.
     pub threads: usize,
+}
+
+impl LoadOptions {
+    /// A folder that speaks for itself.
+    pub fn new(folder: impl Into<PathBuf>, threads: usize) -> Self {
+        Self { folder: folder.into(), original: None, threads }
+    }
+
+    /// The configuration of what is to be loaded, and its weights.
+    pub fn open(&self) -> Result<(ModelConfig, Checkpoint), BackendError> {
+        let Some(original) = &self.original else {
+            let config = ModelConfig::open(&self.folder)?;
+            let checkpoint = Checkpoint::open(&self.folder, &config)?;
+            return Ok((config, checkpoint));
+        };
+        let config = ModelConfig::of_candidate(&self.folder, original)?;
+        let checkpoint = Checkpoint::open_with(&self.folder, original, &config)?;
+        Ok((config, checkpoint))
+    }
 }
 
 /// The head of a model that is to be measured.

@@ -40,8 +40,6 @@ use gatecheck_backend::{
 use gatecheck_model::{
     batch::Batch,
     blueprint::Limits,
-    checkpoint::Checkpoint,
-    config::ModelConfig,
     load::{Graph, LoadedModel},
 };
 
@@ -85,9 +83,8 @@ impl CandleBackend {
     /// Loads the model of a folder.
     pub fn load(options: &LoadOptions) -> Result<Self, BackendError> {
         gemm::one_thread();
-        let config = ModelConfig::open(&options.folder)?;
+        let (config, checkpoint) = options.open()?;
         let head = required_head(&config, options)?;
-        let checkpoint = Checkpoint::open(&options.folder, &config)?;
         let parts = Candle::default();
         let model = LoadedModel::load(&parts, &checkpoint, &config, &head)?;
         let pool = threads::pool(options.threads)

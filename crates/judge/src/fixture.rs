@@ -17,7 +17,8 @@ pub fn record() -> RunRecord {
     reference.size_bytes = 440_000_000;
     let mut quantized = arm("mlx-q8", Role::Candidate, 4);
     quantized.sessions[0].execution = "quantized".to_owned();
-    quantized.quantization = Some(Quantization { bits: 8, group_size: 64 });
+    quantized.quantization =
+        Some(Quantization { bits: 8, group_size: 64, mode: "affine".to_owned(), mixed: false });
     quantized.size_bytes = 118_000_000;
     quantized.expected_size_bytes = Some(117_500_000);
     quantized.recipe_sha256 = Some("c".repeat(64));
@@ -198,6 +199,7 @@ fn arm(name: &str, role: Role, divisor: u64) -> ArmRecord {
         role,
         backend: if is_baseline { "candle" } else { "mlx" }.to_owned(),
         quantization: None,
+        given: None,
         weights: format!("models/{name}"),
         size_bytes: 438_000_000,
         expected_size_bytes: None,

@@ -29,8 +29,6 @@ use gatecheck_backend::{
 use gatecheck_model::{
     batch::Batch,
     blueprint::Limits,
-    checkpoint::Checkpoint,
-    config::ModelConfig,
     load::{Graph, LoadedModel},
 };
 use mlx_rs::{Array, Device, DeviceType, Dtype, Stream, error::Exception, transforms, with_stream};
@@ -92,9 +90,8 @@ impl MlxBackend {
     /// As [`MlxBackend::load`], executed as told. For tests of what the device would not choose.
     pub fn load_as(options: &LoadOptions, execution: Execution) -> Result<Self, BackendError> {
         let device = default_device()?;
-        let config = ModelConfig::open(&options.folder)?;
+        let (config, checkpoint) = options.open()?;
         let head = required_head(&config, options)?;
-        let checkpoint = Checkpoint::open(&options.folder, &config)?;
         let mlx = Mlx::new(&checkpoint, execution);
         let model = LoadedModel::load(&mlx, &checkpoint, &config, &head)?;
         let facts = facts::facts(device, config.quantization.is_some(), execution.dequantize, mlx.dtype());

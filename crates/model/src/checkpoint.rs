@@ -54,6 +54,25 @@ pub struct PackedMatrix<'a> {
     pub scheme: Scheme,
 }
 
+/// A tensor as it is stored.
+#[derive(Debug)]
+pub(crate) enum Stored<'a> {
+    /// Floats.
+    Plain(TensorView<'a>),
+    /// Quantized in groups.
+    Packed(PackedMatrix<'a>),
+}
+
+impl Stored<'_> {
+    /// Length of a row.
+    pub(crate) fn columns(&self) -> usize {
+        match self {
+            Self::Plain(view) => view.shape.last().copied().unwrap_or(1),
+            Self::Packed(packed) => packed.scheme.group_size() as usize * packed.scales.shape[1],
+        }
+    }
+}
+
 /// An open checkpoint. Take every tensor the model has, then call [`Checkpoint::finish`].
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -68,12 +87,18 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Opens the weights that belong to `config`.
     pub fn open(folder: &Path, config: &ModelConfig) -> Result<Self, WeightError> {
+        Self::open_with(folder, folder, config)
+    }
+
+    /// As [`Checkpoint::open`]; the modules after the encoder are those in `modules` where `folder` has none.
+    pub fn open_with(folder: &Path, modules: &Path, config: &ModelConfig) -> Result<Self, WeightError> {
         let mut stores = vec![WeightStore::open(folder)?];
         let names = Names::of(&stores[0], config.architecture)?;
         let mut raw_names: BTreeMap<_, _> =
             names.tensors.into_iter().map(|(name, raw)| (name, (0, raw))).collect();
         for place in config.head.iter().flat_map(pooling::weight_folders) {
-            let store = WeightStore::open(&folder.join(place))?;
+            let own = folder.join(place);
+            let store = WeightStore::open(&if own.is_dir() { own } else { modules.join(place) })?;
             let names = store.iter().map(|view| view.name.to_owned());
             raw_names.extend(names.map(|raw| (format!("{place}.{raw}"), (stores.len(), raw))));
             stores.push(store);
@@ -177,6 +202,32 @@ impl Checkpoint {
             let without = if biases { "" } else { ", and no biases" };
             format!("{words} words and {groups} scales for {columns} columns{without}: MLX packs nothing so")
         })
+    }
+
+    /// Every tensor that stands for weights, with its canonical name: of a quantized matrix all its parts together. One whose
+    /// columns are not known, as it is quantized, is left out.
+    pub(crate) fn stored_tensors(&self) -> impl Iterator<Item = (String, Stored<'_>)> {
+        let names =
+            self.raw_names.keys().filter(|name| !name.ends_with(".scales") && !name.ends_with(".biases"));
+        names.filter_map(|name| {
+            let view = self.view(name).filter(|view| view.dtype != Dtype::U32)?;
+            Some((name.clone(), Stored::Plain(view)))
+        })
+    }
+
+    /// One of them, whose rows are `columns` long.
+    pub(crate) fn stored_tensor(
+        &self,
+        name: &str,
+        columns: usize,
+    ) -> Result<Option<Stored<'_>>, WeightError> {
+        let Some(view) = self.view(name) else { return Ok(None) };
+        let module = name.strip_suffix(".weight").filter(|module| self.has(&format!("{module}.scales")));
+        let Some(module) = module else { return Ok(Some(Stored::Plain(view))) };
+        match self.matrix(module, view.shape.first().copied().unwrap_or(0), columns)? {
+            Matrix::Packed(packed) => Ok(Some(Stored::Packed(packed))),
+            Matrix::Dense(view) => Ok(Some(Stored::Plain(view))),
+        }
     }
 
     /// Does without a module that the checkpoint may hold.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     architecture::Architecture,
     blueprint::{Blueprint, Graph, Limits, head::Head},
+    candidate::{self, CandidateError},
     json::{self, Json},
     pooling::{self, Sentences},
     quantization::QuantizationConfig,
@@ -76,6 +77,17 @@ impl ModelConfig {
             lower_case,
             tokenizer_class,
         })
+    }
+
+    /// The configuration of what is in `folder`, taken from the model in `original` but for the quantization.
+    pub fn of_candidate(folder: &Path, original: &Path) -> Result<Self, CandidateError> {
+        candidate::configuration(folder, original, &Self::open(original)?)
+    }
+
+    /// Whether another `config.json` describes the same graph.
+    pub(crate) fn has_graph_of(&self, json: &Value, path: &Path) -> Result<bool, ConfigError> {
+        let other = self.architecture.read(&Json { path, value: json }, self.labels.len())?;
+        Ok((&other.graph, other.hidden_size, other.limits) == (&self.graph, self.hidden_size, self.limits))
     }
 
     /// What an artefact calls a tensor, given its canonical name and that in the checkpoint.

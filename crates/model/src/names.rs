@@ -22,7 +22,8 @@ impl Names {
         let (mut tensors, mut ignored, mut copies) = (BTreeMap::new(), Vec::new(), Vec::new());
         for view in store.iter() {
             let raw = view.name.to_owned();
-            match architecture.canonical(view.name) {
+            let known = if store.is_npz() { of_examples(view.name) } else { view.name.to_owned() };
+            match architecture.canonical(&known) {
                 Canonical::Tensor(name) => {
                     if tensors.insert(name.clone(), raw).is_some() {
                         return Err(WeightError::Duplicate { name });
@@ -43,6 +44,34 @@ impl Names {
             ignored.push((copy.name.to_owned(), format!("the same tensor as `{}`", first.name)));
         }
         Ok(Self { tensors, ignored })
+    }
+}
+
+/// The name that transformers gives a tensor of BERT, from the one of mlx-examples
+/// (<https://github.com/ml-explore/mlx-examples/tree/main/bert>), whose `weights.npz` many have copied. Other names stay.
+fn of_examples(name: &str) -> String {
+    const ENDS: [(&str, &str); 9] = [
+        ("attention.query_proj", "attention.self.query"),
+        ("attention.key_proj", "attention.self.key"),
+        ("attention.value_proj", "attention.self.value"),
+        ("attention.out_proj", "attention.output.dense"),
+        ("ln1", "attention.output.LayerNorm"),
+        ("ln2", "output.LayerNorm"),
+        ("linear1", "intermediate.dense"),
+        ("linear2", "output.dense"),
+        ("norm", "LayerNorm"),
+    ];
+    let Some((module, part)) = name.rsplit_once('.') else { return name.to_owned() };
+    if let Some((start, rest)) = module.split_once("encoder.layers.")
+        && let Some((layer, inner)) = rest.split_once('.')
+        && let Some((_, known)) = ENDS.iter().find(|(end, _)| *end == inner)
+    {
+        return format!("{start}encoder.layer.{layer}.{known}.{part}");
+    }
+    match module {
+        "embeddings.norm" => format!("embeddings.LayerNorm.{part}"),
+        "pooler" => format!("pooler.dense.{part}"),
+        _ => name.to_owned(),
     }
 }
 

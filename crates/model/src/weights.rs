@@ -1,4 +1,4 @@
-//! Read access to a folder's safetensors files, through memory maps.
+//! Read access to a folder's weights, through memory maps: safetensors files, or the `weights.npz` of older converters.
 //!
 //! The format is that of <https://github.com/huggingface/safetensors>: eight bytes of header
 //! length, a JSON header, then the tensors' bytes without gaps. Nothing is trusted: the
@@ -19,7 +19,9 @@ use gatecheck_base::{
 use half::{bf16, f16};
 use memmap2::Mmap;
 use rayon::prelude::*;
-use safetensors::{Dtype, SafeTensors, tensor::TensorInfo};
+use safetensors::{Dtype, SafeTensors};
+
+use crate::npz::{self, Bytes, Member};
 
 /// What can be wrong with the weights of a model.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,14 @@ pub enum WeightError {
     /// The header or the offsets are wrong.
     #[error("`{}` is not a valid safetensors file: {reason}", path.display())]
     Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An archive of arrays is wrong.
+    #[error("`{}` cannot be read: {reason}", path.display())]
+    Archive {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -137,7 +147,7 @@ impl WeightError {
                 "`config.json` and the weights do not belong together, or the conversion was cut short; convert again"
                     .to_owned(),
             ),
-            Self::Malformed { .. } => Some("the file may be half downloaded; fetch it again".to_owned()),
+            Self::Malformed { .. } | Self::Archive { .. } => Some("the file may be half downloaded; fetch it again".to_owned()),
             Self::NotFinite { .. } => {
                 Some("the checkpoint itself is broken; no arm could give a result".to_owned())
             }
@@ -151,6 +161,7 @@ impl WeightError {
             Self::File(error) => error.kind(ErrorKind::Model),
             Self::Missing { .. }
             | Self::Malformed { .. }
+            | Self::Archive { .. }
             | Self::Index { .. }
             | Self::Duplicate { .. }
             | Self::Untied { .. }
@@ -226,13 +237,20 @@ struct Shard {
     path: PathBuf,
     file: File,
     map: Mmap,
-    data_start: usize,
+}
+
+/// A tensor as it was found.
+struct Found {
+    shard: usize,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Bytes,
 }
 
 /// All tensors of a folder. Opening reads headers only.
 pub struct WeightStore {
     shards: Vec<Shard>,
-    tensors: BTreeMap<String, (usize, TensorInfo)>,
+    tensors: BTreeMap<String, Found>,
 }
 
 impl std::fmt::Debug for WeightStore {
@@ -261,20 +279,28 @@ impl WeightStore {
         // replaced, not edited, by every tool in use, so the risk is taken for the speed.
         #[expect(unsafe_code, reason = "memory maps are unsafe by nature; see the comment above")]
         let map = unsafe { Mmap::map(&file) }.map_err(|error| FileError::new("map", &path, error))?;
-        let (header_length, metadata) =
-            SafeTensors::read_metadata(&map).map_err(|error| malformed(error.to_string()))?;
-        let data_start = header_length + 8;
         let shard = self.shards.len();
-        for (name, info) in metadata.tensors() {
-            if data_start.checked_add(info.data_offsets.1).is_none_or(|end| end > map.len()) {
-                return Err(malformed(format!("tensor `{name}` ends beyond the end of the file")));
-            }
-            if self.tensors.insert(name.clone(), (shard, info.clone())).is_some() {
+        let found = if path.extension().is_some_and(|end| end == "npz") {
+            let members = npz::members(&map).map_err(|reason| malformed_npz(&path, reason))?;
+            members
+                .into_iter()
+                .map(|Member { name, dtype, shape, bytes }| (name, Found { shard, dtype, shape, bytes }))
+                .collect()
+        } else {
+            tensors(&map, shard).map_err(malformed)?
+        };
+        for (name, found) in found {
+            if self.tensors.insert(name.clone(), found).is_some() {
                 return Err(WeightError::Duplicate { name });
             }
         }
-        self.shards.push(Shard { path, file, map, data_start });
+        self.shards.push(Shard { path, file, map });
         Ok(())
+    }
+
+    /// Whether the names may be those of the converters that wrote `weights.npz`.
+    pub fn is_npz(&self) -> bool {
+        self.shards.iter().any(|shard| shard.path.extension().is_some_and(|end| end == "npz"))
     }
 
     /// The files that were opened.
@@ -289,36 +315,54 @@ impl WeightStore {
 
     /// The tensors of one of the files, each with the place of its bytes from the start of the file.
     pub fn places(&self, path: &Path) -> impl Iterator<Item = (&str, Range<u64>)> {
-        let tensors = self.tensors.iter().filter(move |(_, (shard, _))| self.shards[*shard].path == path);
-        tensors.map(|(name, (shard, info))| {
-            let (start, end) = info.data_offsets;
-            let data_start = self.shards[*shard].data_start;
-            (name.as_str(), (data_start + start) as u64..(data_start + end) as u64)
+        let tensors = self.tensors.iter().filter(move |(_, found)| self.shards[found.shard].path == path);
+        tensors.filter_map(|(name, found)| match &found.bytes {
+            Bytes::At(place) => Some((name.as_str(), place.start as u64..place.end as u64)),
+            Bytes::Own(_) => None,
         })
     }
 
     /// Every tensor, by name.
     pub fn iter(&self) -> impl Iterator<Item = TensorView<'_>> {
-        self.tensors.iter().map(|(name, (shard, info))| self.view(name, *shard, info))
+        self.tensors.iter().map(|(name, found)| self.view(name, found))
     }
 
     /// One tensor, if it is there.
     pub fn find(&self, name: &str) -> Option<TensorView<'_>> {
-        let (name, (shard, info)) = self.tensors.get_key_value(name)?;
-        Some(self.view(name, *shard, info))
+        let (name, found) = self.tensors.get_key_value(name)?;
+        Some(self.view(name, found))
     }
 
-    fn view<'a>(&'a self, name: &'a str, shard: usize, info: &'a TensorInfo) -> TensorView<'a> {
-        let Shard { map, data_start, .. } = &self.shards[shard];
-        let (start, end) = info.data_offsets;
-        TensorView {
-            name,
-            dtype: info.dtype,
-            shape: &info.shape,
-            bytes: &map[data_start + start..data_start + end],
-        }
+    fn view<'a>(&'a self, name: &'a str, found: &'a Found) -> TensorView<'a> {
+        let bytes = match &found.bytes {
+            Bytes::At(place) => &self.shards[found.shard].map[place.clone()],
+            Bytes::Own(bytes) => bytes,
+        };
+        TensorView { name, dtype: found.dtype, shape: &found.shape, bytes }
     }
 }
+
+/// The tensors of a safetensors file.
+fn tensors(map: &[u8], shard: usize) -> Result<Vec<(String, Found)>, String> {
+    let (header_length, metadata) = SafeTensors::read_metadata(map).map_err(|error| error.to_string())?;
+    let data_start = header_length + 8;
+    let found = metadata.tensors().into_iter().map(|(name, info)| {
+        let (start, end) = info.data_offsets;
+        if data_start.checked_add(end).is_none_or(|end| end > map.len()) {
+            return Err(format!("tensor `{name}` ends beyond the end of the file"));
+        }
+        let bytes = Bytes::At(data_start + start..data_start + end);
+        Ok((name, Found { shard, dtype: info.dtype, shape: info.shape.clone(), bytes }))
+    });
+    found.collect()
+}
+
+fn malformed_npz(path: &Path, reason: String) -> WeightError {
+    WeightError::Archive { path: path.to_owned(), reason }
+}
+
+/// Names of weights before there were others.
+const OLDER: [&str; 2] = ["weights.safetensors", "weights.npz"];
 
 /// The weight files of a folder, without opening them.
 pub fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, WeightError> {
@@ -329,6 +373,10 @@ pub fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, WeightError> {
     }
     if index.is_file() {
         return shard_files(folder, &index);
+    }
+    // What the first converters to MLX wrote.
+    if let Some(older) = OLDER.iter().map(|name| folder.join(name)).find(|path| path.is_file()) {
+        return Ok(vec![older]);
     }
     if let Err(error) = std::fs::read_dir(folder) {
         return Err(FileError::new("list", folder, error).into());

@@ -21,6 +21,9 @@ pub struct ModelEntry {
     /// How it is converted and judged.
     #[serde(default)]
     pub quantization: QuantizationEntry,
+    /// Converted models that are there already, folders or Hub ids, measured when nothing else is named.
+    #[serde(default)]
+    pub candidates: Vec<String>,
     /// Datasets it is measured on when none is named.
     #[serde(default)]
     pub benchmarks: Vec<String>,

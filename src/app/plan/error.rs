@@ -3,7 +3,8 @@
 use gatecheck_base::{fs::FileError, kind::ErrorKind, text};
 use gatecheck_data::dataset::DatasetError;
 use gatecheck_model::{
-    config::ConfigError, convert::ConvertError, tokenizer::TokenizerError, weights::WeightError,
+    candidate::CandidateError, config::ConfigError, convert::ConvertError, tokenizer::TokenizerError,
+    weights::WeightError,
 };
 
 use super::labels::LabelError;
@@ -20,6 +21,9 @@ pub enum PlanError {
     /// Its tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// A candidate that is none for the model.
+    #[error(transparent)]
+    Candidate(#[from] CandidateError),
     /// A recipe that cannot be.
     #[error(transparent)]
     Recipe(#[from] ConvertError),
@@ -80,6 +84,7 @@ impl PlanError {
             Self::Config(error) => error.hint(),
             Self::Weights(error) => error.hint(),
             Self::Tokenizer(error) => error.hint(),
+            Self::Candidate(error) => error.hint(),
             Self::Recipe(error) => error.hint(),
             Self::Labels(error) => error.hint(),
             Self::Dataset(error) => error.hint(),
@@ -114,6 +119,7 @@ impl PlanError {
             Self::Config(error) => error.kind(),
             Self::Weights(error) => error.kind(),
             Self::Tokenizer(error) => error.kind(),
+            Self::Candidate(error) => error.kind(),
             Self::Recipe(error) => error.kind(),
             Self::Dataset(error) => error.kind(),
             Self::File(error) => error.kind(ErrorKind::Model),

@@ -12,13 +12,15 @@ mod inference;
 mod labels;
 mod original;
 mod question;
+mod tokens;
 mod zero_shot;
 
 pub use self::{
-    arm::{Arm, arms},
+    arm::{Arm, Files, Weights, arms},
     ask::{Asked, ask},
     build::cell,
     error::PlanError,
     labels::LabelError,
     original::{Original, baseline_bytes},
+    tokens::tokenizer_finding,
 };

@@ -34,7 +34,8 @@ fn arm(plan: &ArmPlan, width: usize) -> ArmRecord {
         name: plan.name.clone(),
         role: plan.role,
         backend: plan.backend().to_owned(),
-        quantization: plan.quantization,
+        quantization: plan.quantization.clone(),
+        given: plan.given.clone(),
         weights: plan.spec.folder.display().to_string(),
         size_bytes: plan.size_bytes,
         expected_size_bytes: plan.expected_size_bytes,
@@ -54,6 +55,7 @@ fn warnings(cell: &Cell) -> Vec<String> {
     if cell.inputs.len() < cell.dataset.task.fewest_examples() {
         warnings.push(format!("{} examples say little about quality", cell.inputs.len()));
     }
+    warnings.extend(cell.arms.iter().flat_map(|arm| arm.findings.clone()));
     warnings
 }
 

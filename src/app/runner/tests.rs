@@ -83,11 +83,18 @@ fn arm(name: &str, role: Role, script: MockScript) -> ArmPlan {
     ArmPlan {
         name: name.to_owned(),
         role,
-        spec: WorkerSpec { backend: BackendKind::Mock(script), folder: "none".into(), threads: 1 },
+        spec: WorkerSpec {
+            backend: BackendKind::Mock(script),
+            folder: "none".into(),
+            original: None,
+            threads: 1,
+        },
         quantization: None,
         size_bytes: 1000,
         expected_size_bytes: None,
         recipe_sha256: None,
+        given: None,
+        findings: Vec::new(),
         files: Vec::new(),
     }
 }

@@ -14,9 +14,11 @@ pub(crate) fn demo(args: &DemoArgs, printer: Printer) -> Result<u8, CliError> {
     let files = args.out.join("files");
     let request = Request {
         comparison: Comparison {
-            arms: arms::choose(&args.arms, args.quantization.bits, None)?,
+            arms: arms::choose(&args.arms, args.quantization.bits, None, 0)?,
             group_size: args.quantization.group_size,
             embedding_bits: args.quantization.embedding_bits,
+            candidates: Vec::new(),
+            any_weights: false,
         },
         policy: with_gates(defaults::policy(), &args.gates)?,
         measuring: run::measuring(&args.measuring)?,

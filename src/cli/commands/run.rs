@@ -45,10 +45,13 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
         ..defaults::policy()
     };
     let names = names(args, &resolver)?;
+    let candidates = resolver.candidates(&args.model, &args.candidate, !args.arms.is_empty())?;
     let comparison = Comparison {
-        arms: arms::choose(&args.arms, args.quantization.bits, bits)?,
+        arms: arms::choose(&args.arms, args.quantization.bits, bits, candidates.len())?,
         group_size: args.quantization.group_size.or(group_size),
         embedding_bits: args.quantization.embedding_bits,
+        candidates,
+        any_weights: args.any_weights,
     };
     let policy = with_gates(limits, &args.gates)?;
     let measuring = measuring(&args.measuring)?;

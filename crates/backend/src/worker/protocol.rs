@@ -31,6 +31,9 @@ pub struct WorkerSpec {
     pub backend: BackendKind,
     /// From which folder.
     pub folder: std::path::PathBuf,
+    /// The model that graph, head and labels are taken from, where the folder does not speak for itself.
+    #[serde(default)]
+    pub original: Option<std::path::PathBuf>,
     /// With how many threads.
     pub threads: u32,
 }

@@ -79,7 +79,11 @@ fn answer(
 }
 
 fn open(spec: &WorkerSpec, program: &Program) -> Result<Held, BackendError> {
-    let options = LoadOptions { folder: spec.folder.clone(), threads: spec.threads as usize };
+    let options = LoadOptions {
+        folder: spec.folder.clone(),
+        original: spec.original.clone(),
+        threads: spec.threads as usize,
+    };
     match &spec.backend {
         BackendKind::Mock(script) => Ok(Held::Mock(MockBackend::load(script.clone())?)),
         kind => Ok(Held::Real((program.load)(kind, &options)?)),

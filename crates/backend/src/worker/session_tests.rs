@@ -15,7 +15,8 @@ const PROGRAM: Program = Program {
 
 /// The answers to loading that script, and to these requests.
 fn talk(script: MockScript, requests: &[Request]) -> Vec<Response> {
-    let spec = WorkerSpec { backend: BackendKind::Mock(script), folder: "none".into(), threads: 1 };
+    let spec =
+        WorkerSpec { backend: BackendKind::Mock(script), folder: "none".into(), original: None, threads: 1 };
     say(&[&[Request::Load(spec)], requests].concat()).split_off(1)
 }
 
@@ -181,7 +182,7 @@ fn a_script_that_cannot_be_followed_is_refused() {
 #[test]
 fn what_an_arm_cannot_do_is_refused() {
     let program = Program { load: |_, _| Ok(Box::new(Idle)), ..PROGRAM };
-    let spec = WorkerSpec { backend: BackendKind::Candle, folder: "none".into(), threads: 1 };
+    let spec = WorkerSpec { backend: BackendKind::Candle, folder: "none".into(), original: None, threads: 1 };
     let options = GenerateOptions { most_tokens: 1, stop: Vec::new(), sampling: Sampling::Greedy };
     let requests = [
         Request::Load(spec),

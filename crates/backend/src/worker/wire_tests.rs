@@ -24,6 +24,7 @@ fn requests_survive_the_pipe() {
         Request::Load(WorkerSpec {
             backend: BackendKind::Mock(MockScript::default()),
             folder: "a b".into(),
+            original: Some("c".into()),
             threads: 2,
         }),
         Request::Phase(Phase::WarmUp),

@@ -103,7 +103,7 @@ fn baseline(record: &RunRecord) -> Option<&ArmRecord> {
 }
 
 fn gains(record: &RunRecord, baseline: &ArmRecord, arm: &ArmRecord) -> Option<Gains> {
-    arm.quantization?;
+    arm.quantization.as_ref()?;
     let is_sibling = |other: &&ArmRecord| {
         other.role != Role::Baseline && other.backend == arm.backend && other.quantization.is_none()
     };

@@ -12,7 +12,7 @@ use super::{
     value::{MetricValue, value_of},
 };
 use crate::{
-    record::{ArmRecord, Engine, Failure, Role, RunRecord},
+    record::{ArmRecord, Engine, Failure, Given, Role, RunRecord},
     stats::Resampling,
     task::Metric,
 };
@@ -36,6 +36,15 @@ pub struct ArmSummary {
     pub bits: Option<u32>,
     /// Weights per scale of a quantized arm.
     pub group_size: Option<u32>,
+    /// MLX's mode of a quantized arm.
+    #[serde(default)]
+    pub mode: Option<String>,
+    /// Whether some of its modules are quantized otherwise.
+    #[serde(default)]
+    pub mixed: bool,
+    /// Where an artefact comes from that was given and not converted for the run.
+    #[serde(default)]
+    pub given: Option<Given>,
     /// Folder the weights were read from.
     pub weights: String,
     /// Hash of the conversion recipe of a converted artefact.
@@ -76,6 +85,7 @@ pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, resampling: &Resamp
     let answers = Answers::of(record, arm);
     let Quality { metrics, confusion } = quality(&questions, &answers, resampling);
     let performance = [throughput(record, arm), latency(&arm.latency, resampling.confidence), resources(arm)];
+    let quantization = arm.quantization.as_ref();
     ArmSummary {
         name: arm.name.clone(),
         role: arm.role,
@@ -83,8 +93,11 @@ pub(super) fn summarise(record: &RunRecord, arm: &ArmRecord, resampling: &Resamp
         device: arm.device(),
         execution: arm.execution(),
         engine: arm.engine().cloned(),
-        bits: arm.quantization.map(|quantization| quantization.bits),
-        group_size: arm.quantization.map(|quantization| quantization.group_size),
+        bits: quantization.map(|quantization| quantization.bits),
+        group_size: quantization.map(|quantization| quantization.group_size),
+        mode: quantization.map(|quantization| quantization.mode.clone()),
+        mixed: quantization.is_some_and(|quantization| quantization.mixed),
+        given: arm.given.clone(),
         weights: arm.weights.clone(),
         recipe_sha256: arm.recipe_sha256.clone(),
         metrics: metrics.into_iter().chain(performance.into_iter().flatten()).collect(),

@@ -29,6 +29,9 @@ pub struct ArmRecord {
     pub backend: String,
     /// Quantization of the weights; `None` for an unquantized arm.
     pub quantization: Option<Quantization>,
+    /// Where the weights come from, for an artefact that was given and not converted for the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
     /// Folder the weights were read from.
     pub weights: String,
     /// Size on disk of the files needed to run it.
@@ -85,14 +88,38 @@ impl ArmRecord {
     }
 }
 
-/// Affine group quantization of the weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+/// An artefact as it was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// Folder or Hub id.
+    pub source: String,
+    /// Commit on the Hub, when it came from there.
+    pub revision: Option<String>,
+    /// The tool that made it, as far as can be told.
+    pub tool: String,
+    /// SHA-256 over the checksums of its files.
+    pub sha256: String,
+}
+
+/// Group quantization of the weights, as of most modules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quantization {
     /// Bits per weight.
     pub bits: u32,
-    /// Weights per scale and bias.
+    /// Weights per scale.
     pub group_size: u32,
+    /// MLX's mode: `affine`, `mxfp4`, `mxfp8` or `nvfp4`.
+    #[serde(default = "affine")]
+    pub mode: String,
+    /// Whether some modules are quantized otherwise.
+    #[serde(default)]
+    pub mixed: bool,
+}
+
+fn affine() -> String {
+    "affine".to_owned()
 }
 
 /// One timed call.

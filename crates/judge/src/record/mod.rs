@@ -12,6 +12,7 @@
 //!   `classification` before; the columns lie in a file of their own; environment, device, execution and memory belong to a
 //!   session of an arm, and a call names its session; `engine` of a session takes the place of
 //!   `environment.libraries`. Older records read as one session per arm.
+//! - 4: `given` of an arm, `mode` and `mixed` of its quantization.
 
 mod arm;
 mod columns;
@@ -25,13 +26,13 @@ pub use crate::engine::{Engine, Kernel, Library};
 use crate::task::{Metric, Task};
 
 pub use self::{
-    arm::{ArmRecord, Call, Failure, Quantization, Role},
+    arm::{ArmRecord, Call, Failure, Given, Quantization, Role},
     file::{COLUMNS, RECORD, RecordError, read, write},
     session::{Environment, Memory, Session},
 };
 
 /// The version of the record format that this build writes.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// The oldest version that this build reads.
 pub const OLDEST_VERSION: u32 = 1;

@@ -5,6 +5,7 @@
 //! - 2: metrics are lists keyed by id: `metrics` (which, in which unit), `arms[].metrics`,
 //!   `comparisons[].drops` and `.ratios`; a gate has its kind in `gate`, and that of quality the `name` of the
 //!   metric judged.
+//! - 3: `arms[].mode`, `mixed` and `given`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// The version of the report format that this build writes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Everything there is to say of one run of one cell (a model on a dataset).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,17 +1,25 @@
 //! What a reader must know before the numbers: how labels were brought together, how candidates were
-//! asked, and whether a version of transformers would feed other token types.
+//! asked, whether a version of transformers would feed other token types, and which arms were given.
 
 use gatecheck_base::text;
 
 use super::Report;
-use crate::record::{LabelMeaning, LabelRule, Labels, TokenTypes, ZeroShot};
+use crate::analysis::ArmSummary;
+use crate::record::{Given, LabelMeaning, LabelRule, Labels, TokenTypes, ZeroShot};
 
 /// One sentence per matter; foreign text in it is not escaped.
 pub(super) fn notes(report: &Report) -> Vec<String> {
     let labels = report.dataset.labels.as_ref().and_then(fold);
     let zero_shot = report.dataset.zero_shot.as_ref().map(zero_shot);
     let token_types = report.dataset.token_types.as_ref().and_then(token_types);
-    labels.into_iter().chain(zero_shot).chain(token_types).collect()
+    let given = report.arms.iter().filter_map(given);
+    labels.into_iter().chain(zero_shot).chain(token_types).chain(given).collect()
+}
+
+fn given(arm: &ArmSummary) -> Option<String> {
+    let Given { source, revision, tool, .. } = arm.given.as_ref()?;
+    let revision = revision.as_ref().map(|revision| format!(" at {revision}")).unwrap_or_default();
+    Some(format!("`{}` was given as it is: {source}{revision}, made by {tool}", arm.name))
 }
 
 fn fold(labels: &Labels) -> Option<String> {
@@ -73,6 +81,19 @@ mod tests {
     #[test]
     fn names_that_meet_need_no_word() {
         assert!(of(&fixture::record()).is_empty() && of(&fixture::similarity()).is_empty());
+    }
+
+    #[test]
+    fn an_arm_that_was_given_is_told() {
+        let mut record = fixture::record();
+        let given = Given {
+            source: "org/model-4bit".to_owned(),
+            revision: Some("abc".to_owned()),
+            tool: "mlx-lm".to_owned(),
+            sha256: "00".to_owned(),
+        };
+        record.arms[2].given = Some(given);
+        assert_eq!(of(&record), ["`mlx-q8` was given as it is: org/model-4bit at abc, made by mlx-lm"]);
     }
 
     #[test]

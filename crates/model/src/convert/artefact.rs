@@ -41,12 +41,16 @@ impl Artefact {
         if !folder.join("config.json").is_file() {
             return Err(not("there is no `config.json` in it"));
         }
-        let config = ModelConfig::open(folder)?;
+        Self::of_candidate(folder, &ModelConfig::open(folder)?)
+    }
+
+    /// As [`Artefact::open`], with a configuration that is known already, for a folder that has not all of it.
+    pub(crate) fn of_candidate(folder: &Path, config: &ModelConfig) -> Result<Self, ConvertError> {
         weight_files(folder)?;
         let metadata = read_metadata(folder)?;
         let artefact = Self {
             folder: folder.to_owned(),
-            quantization: config.quantization,
+            quantization: config.quantization.clone(),
             metadata,
             size_bytes: size_bytes(folder)?,
         };

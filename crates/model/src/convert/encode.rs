@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Action, PlannedTensor};
-use crate::quant::{Bound, Float, Scheme, dequantize_groups, quantize_groups};
+use crate::quant::{Bound, Float, dequantize_groups, quantize_groups};
 
 /// Elements that one thread takes at a time: they stay in its caches from reading to checking. A multiple of every group
 /// size.
@@ -106,7 +106,7 @@ impl Encoded {
         dequantize_groups(scheme, [weight, scales, biases], dtype, Float::Float32, decoded);
         let size = scheme.group_size() as usize;
         for (group, (exact, decoded)) in values.chunks(size).zip(decoded.chunks(size)).enumerate() {
-            let bound = bound(scheme, dtype, scales, biases, group);
+            let bound = Bound::of_group(scheme, dtype, scales, biases, group);
             let wrong = |(exact, decoded): &(&f32, &f32)| !bound.holds(**exact, **decoded);
             // Looks at all of them in any case, which goes faster.
             if exact.iter().zip(decoded).fold(false, |any, pair| any | wrong(&pair)) {
@@ -146,16 +146,4 @@ fn largest(values: &[f32]) -> f32 {
     }
     let rest = rest.iter().map(|value| value.to_bits() & 0x7fff_ffff);
     f32::from_bits(lanes.into_iter().chain(rest).max().unwrap_or(0))
-}
-
-/// That of one group.
-pub(super) fn bound(scheme: Scheme, dtype: Float, scales: &[u8], biases: &[u8], group: usize) -> Bound {
-    if !scheme.has_biases() {
-        return Bound::of(scheme, scheme.decode_scale(scales[group]), 0.0, dtype);
-    }
-    let (width, mut pair) = (dtype.bytes(), [0.0; 2]);
-    let at = group * width..(group + 1) * width;
-    dtype.read(&scales[at.clone()], &mut pair[..1]);
-    dtype.read(&biases[at], &mut pair[1..]);
-    Bound::of(scheme, pair[0], pair[1], dtype)
 }

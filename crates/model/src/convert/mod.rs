@@ -21,7 +21,7 @@ mod source;
 mod table;
 mod treatment;
 mod verify;
-mod whole;
+pub(crate) mod whole;
 mod write;
 
 pub use artefact::Artefact;
@@ -40,6 +40,6 @@ pub use table::{Group, table};
 pub const SHARD_BYTES: u64 = 5_000_000_000;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -11,21 +11,21 @@ use crate::quant::{Float, cast};
 
 /// A tensor to be written.
 #[derive(Debug, Clone)]
-pub(super) struct Tensor {
-    pub(super) name: String,
-    pub(super) dtype: Dtype,
-    pub(super) shape: Vec<usize>,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Tensor {
+    pub(crate) name: String,
+    pub(crate) dtype: Dtype,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// A model folder and a folder for artefacts.
-pub(super) struct Fixture {
-    pub(super) folder: TempDir,
-    pub(super) tensors: Vec<Tensor>,
+pub(crate) struct Fixture {
+    pub(crate) folder: TempDir,
+    pub(crate) tensors: Vec<Tensor>,
 }
 
 /// A tensor of wavy values around zero.
-pub(super) fn tensor(name: &str, shape: &[usize], float: Float) -> Tensor {
+pub(crate) fn tensor(name: &str, shape: &[usize], float: Float) -> Tensor {
     let count: usize = shape.iter().product();
     let wave = |at: usize| ((at * 7919 % 1009) as f32 / 504.5 - 1.0) * 0.3;
     let bytes: Vec<u8> = (0..count).flat_map(|at| wave(at).to_le_bytes()).collect();
@@ -40,12 +40,12 @@ pub(super) fn tensor(name: &str, shape: &[usize], float: Float) -> Tensor {
 
 impl Fixture {
     /// One layer, 64 wide and 128 inside, three classes.
-    pub(super) fn new(float: Float) -> Self {
+    pub(crate) fn new(float: Float) -> Self {
         Self::with_inner(float, 128)
     }
 
     /// The same with another width inside.
-    pub(super) fn with_inner(float: Float, inner: usize) -> Self {
+    pub(crate) fn with_inner(float: Float, inner: usize) -> Self {
         let layer = "bert.encoder.layer.0";
         let tables = [("word", 40), ("position", 16), ("token_type", 2)];
         let mut tensors: Vec<_> = tables
@@ -84,22 +84,22 @@ impl Fixture {
     }
 
     /// Writes the tensors as one file.
-    pub(super) fn save(&self) {
+    pub(crate) fn save(&self) {
         save(&self.source().join("model.safetensors"), &self.tensors);
     }
 
     /// Writes the weights of a module behind the encoder.
-    pub(super) fn save_module(&self, place: &str, tensors: &[Tensor]) {
+    pub(crate) fn save_module(&self, place: &str, tensors: &[Tensor]) {
         save(&self.source().join(place).join("model.safetensors"), tensors);
     }
 
     /// One of the tensors, to be changed.
-    pub(super) fn tensor(&mut self, name: &str) -> &mut Tensor {
+    pub(crate) fn tensor(&mut self, name: &str) -> &mut Tensor {
         self.tensors.iter_mut().find(|tensor| tensor.name == name).unwrap()
     }
 
     /// Writes them as two files and an index.
-    pub(super) fn save_sharded(&self) {
+    pub(crate) fn save_sharded(&self) {
         std::fs::remove_file(self.source().join("model.safetensors")).unwrap();
         let mut map = serde_json::Map::new();
         for (at, part) in self.tensors.chunks(self.tensors.len().div_ceil(2)).enumerate() {
@@ -110,31 +110,31 @@ impl Fixture {
         self.write("model.safetensors.index.json", json!({ "weight_map": map }).to_string().as_bytes());
     }
 
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         let path = self.source().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
-    pub(super) fn source(&self) -> std::path::PathBuf {
+    pub(crate) fn source(&self) -> std::path::PathBuf {
         self.folder.path().join("source")
     }
 
-    pub(super) fn output(&self) -> std::path::PathBuf {
+    pub(crate) fn output(&self) -> std::path::PathBuf {
         self.folder.path().join("models")
     }
 
-    pub(super) fn request(&self, recipe: Recipe) -> Request {
+    pub(crate) fn request(&self, recipe: Recipe) -> Request {
         Request::new(&self.source(), "tiny", &self.output(), recipe, "1.2.3")
     }
 
     /// Converts at so many bits.
-    pub(super) fn convert(&self, bits: u32) -> Outcome {
+    pub(crate) fn convert(&self, bits: u32) -> Outcome {
         convert(&self.request(Recipe::try_from(bits).unwrap()), &mut quiet).unwrap()
     }
 
     /// Converts, and keeps nothing but the artefact.
-    pub(super) fn convert_kept(&self, bits: u32) -> TempDir {
+    pub(crate) fn convert_kept(&self, bits: u32) -> TempDir {
         let kept = tempfile::tempdir().unwrap();
         let folder = self.convert(bits).folder;
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -145,7 +145,7 @@ impl Fixture {
     }
 
     /// Names in the folder of artefacts.
-    pub(super) fn artefacts(&self) -> Vec<String> {
+    pub(crate) fn artefacts(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.output()) else { return Vec::new() };
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -155,7 +155,7 @@ impl Fixture {
 }
 
 /// Watches nothing.
-pub(super) fn quiet(_: Progress) {}
+pub(crate) fn quiet(_: Progress) {}
 
 fn save(path: &Path, tensors: &[Tensor]) {
     let views = tensors.iter().map(|tensor| {

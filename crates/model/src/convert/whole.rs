@@ -17,10 +17,14 @@ use crate::{
 /// Fails where a tensor is missing, has another shape than the configuration says, or is used by nothing, as loading
 /// the artefact would.
 pub(super) fn check(folder: &Path, config: &ModelConfig) -> Result<(), ConvertError> {
-    let checkpoint = Checkpoint::open(folder, config)?;
+    check_with(&Checkpoint::open(folder, config)?, config)
+}
+
+/// As [`check`], of what is open.
+pub(crate) fn check_with(checkpoint: &Checkpoint, config: &ModelConfig) -> Result<(), ConvertError> {
     // A bare encoder can be converted, whatever may be made of it later.
     let bare = Head { output: Output::Embedding, picks: Vec::new(), steps: Vec::new() };
-    LoadedModel::load(&Nothing, &checkpoint, config, config.head.as_ref().unwrap_or(&bare))?;
+    LoadedModel::load(&Nothing, checkpoint, config, config.head.as_ref().unwrap_or(&bare))?;
     Ok(())
 }
 

@@ -105,6 +105,18 @@ impl Bound {
         }
     }
 
+    /// That of one of several groups, given the bytes of all their scales and biases.
+    pub fn of_group(scheme: Scheme, dtype: Float, scales: &[u8], biases: &[u8], group: usize) -> Self {
+        if !scheme.has_biases() {
+            return Self::of(scheme, scheme.decode_scale(scales[group]), 0.0, dtype);
+        }
+        let (width, mut pair) = (dtype.bytes(), [0.0; 2]);
+        let at = group * width..(group + 1) * width;
+        dtype.read(&scales[at.clone()], &mut pair[..1]);
+        dtype.read(&biases[at], &mut pair[1..]);
+        Self::of(scheme, pair[0], pair[1], dtype)
+    }
+
     /// Whether `decoded` can stand for `weight`, to the last step.
     pub fn holds(&self, weight: f32, decoded: f32) -> bool {
         // A difference that is not a number is none that is allowed.
