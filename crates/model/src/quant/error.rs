@@ -90,19 +90,19 @@ impl Bound {
                     half: step * 0.505 + rounding,
                 }
             }
-            // The largest codes, 4 and 6, are two scales apart. A scale rounded down leaves the largest weight beyond 6;
-            // one rounded to zero, which is smaller than half the least float of 8 bits, leaves all of them.
-            Mode::Mxfp4 | Mode::Nvfp4 => {
-                let vanished = if scale == 0.0 { 6.1 * 2.0f32.powi(-10) } else { 0.0 };
-                let flat = scale * 1.01 + vanished;
-                Self { flat, relative: 2.0 * unit, inner: (f32::MIN, f32::MAX), half: flat }
-            }
+            // The largest codes, 4 and 6, are two scales apart.
+            Mode::Mxfp4 => Self::even(scale * 1.01, 2.0 * unit),
+            // Besides, the scale itself is rounded to a float of 8 bits, and may even vanish: that leaves the largest weight
+            // beyond 6 scales.
+            Mode::Nvfp4 => Self::even(scale * 1.01 + 6.1 * (scale / 16.0).max(2.0f32.powi(-10)), 2.0 * unit),
             // Three bits after the point, and steps of 2⁻⁹ near zero.
-            Mode::Mxfp8 => {
-                let flat = scale * 2.0f32.powi(-10) * 1.01;
-                Self { flat, relative: 0.0631 + unit, inner: (f32::MIN, f32::MAX), half: flat }
-            }
+            Mode::Mxfp8 => Self::even(scale * 2.0f32.powi(-10) * 1.01, 0.0631 + unit),
         }
+    }
+
+    /// The same for all weights of the group.
+    fn even(flat: f32, relative: f32) -> Self {
+        Self { flat, relative, inner: (f32::MIN, f32::MAX), half: flat }
     }
 
     /// That of one of several groups, given the bytes of all their scales and biases.

@@ -74,6 +74,46 @@ fn error_is_at_most_one_step() {
 }
 
 #[test]
+fn the_bound_holds_what_rounding_makes_and_little_more() {
+    let affine = [2, 3, 4, 5, 6, 8].map(|bits| Scheme::affine(bits, 64).unwrap());
+    let others = [Mode::Mxfp4, Mode::Mxfp8, Mode::Nvfp4].map(|mode| {
+        let (bits, size) = mode.fixed().unwrap();
+        Scheme::new(mode, bits, size).unwrap()
+    });
+    for scheme in affine.into_iter().chain(others) {
+        for float in FLOATS {
+            // Down to where scales of 8 bits vanish.
+            for magnitude in [100.0, 1.0, 0.04, 0.01, 0.004, 1e-4] {
+                let values: Vec<f32> = noise(128 * 100).iter().map(|value| value * magnitude).collect();
+                let bytes = bytes_of(&values, float);
+                let (values, size) = (values_of(&bytes, float), scheme.group_size() as usize);
+                let Packed { weight, scales, biases } = quantize(scheme, &bytes, float).unwrap();
+                let decoded = dequantize(scheme, &weight, &scales, &biases, float).unwrap();
+                let (mut loose, mut groups) = (0, 0);
+                for (group, (exact, decoded)) in values.chunks(size).zip(decoded.chunks(size)).enumerate() {
+                    let bound = Bound::of_group(scheme, float, &scales, &biases, group);
+                    let label = format!("{scheme}, {}, {magnitude}", float.name());
+                    assert!(
+                        exact.iter().zip(decoded).all(|(one, other)| bound.holds(*one, *other)),
+                        "{label}"
+                    );
+                    assert!(
+                        exact.iter().zip(decoded).all(|(one, other)| bound.is_nearest(*one, *other)),
+                        "{label}"
+                    );
+                    // A third of the range away is another weight.
+                    loose += usize::from(bound.holds(exact[0], exact[0] + 0.7 * magnitude));
+                    groups += 1;
+                }
+                // But with 2 bits, and where the steps between scales of 8 bits are as large as the weights.
+                let is_coarse = scheme.bits() == 2 || scheme.mode() == Mode::Nvfp4 && magnitude < 0.04;
+                assert!(loose < groups / 20 || is_coarse, "{scheme} {magnitude}: {loose} of {groups}");
+            }
+        }
+    }
+}
+
+#[test]
 fn zero_constant_and_one_sided_groups() {
     for bits in [2, 3, 4, 6, 8] {
         for float in FLOATS {
