@@ -1,59 +1,34 @@
 //! `run` on models and datasets of the Hub, which is played by a small server on the loopback address.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::Read,
-    process::Command,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
-use polars::prelude::{NamedFrom, ParquetWriter, Series, df};
-use serde_json::json;
-use tiny_http::{Header, Request, Response, Server, StatusCode};
+use std::{collections::BTreeMap, fs::File, ops::Deref, process::Command};
 
 use crate::{
     harness::{Output, Place},
     tiny_model::TinyModel,
 };
+use gatecheck_loopback::{Answer, LoopbackHub, Options, SHA};
+use polars::prelude::{NamedFrom, ParquetWriter, Series, df};
+use serde_json::json;
 
-const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 const TOKEN: &str = "hf_verySecretToken";
 const RUN: &str =
     "run --model org/tiny --dataset pairs --config own.yaml --mock mock.json --latency-queries 20 --out out";
 
-/// Files by their path on the Hub, such as `org/tiny/config.json`.
-type Files = BTreeMap<String, Vec<u8>>;
+/// The server, and commands that ask it.
+pub(crate) struct FakeHub(LoopbackHub);
 
-/// The server, its address, and the methods, paths and tokens it was asked with.
-pub(crate) struct FakeHub {
-    server: Arc<Server>,
-    endpoint: String,
-    pub(crate) requests: Arc<Mutex<Vec<(String, String)>>>,
-}
+impl Deref for FakeHub {
+    type Target = LoopbackHub;
 
-impl Drop for FakeHub {
-    fn drop(&mut self) {
-        self.server.unblock();
+    fn deref(&self) -> &LoopbackHub {
+        &self.0
     }
 }
 
 impl FakeHub {
-    fn new(files: Files) -> Self {
-        let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
-        let endpoint = format!("http://{}", server.server_addr());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let (own, seen, files) = (server.clone(), requests.clone(), Arc::new(files));
-        std::thread::spawn(move || {
-            for request in own.incoming_requests() {
-                let token = header(&request, "Authorization");
-                seen.lock().unwrap().push((format!("{} {}", request.method(), request.url()), token));
-                let files = files.clone();
-                std::thread::spawn(move || answer(request, &files));
-            }
-        });
-        Self { server, endpoint, requests }
+    /// Takes 100 ms for 400 kB, so that there are moments within a download.
+    pub(crate) fn new(repos: &[(&str, Answer)]) -> Self {
+        Self(LoopbackHub::with(repos, Options { pace: Some(4000), ..Options::default() }))
     }
 
     /// A command that asks this Hub.
@@ -64,85 +39,38 @@ impl FakeHub {
     }
 }
 
-fn header(request: &Request, name: &'static str) -> String {
-    let found = request.headers().iter().find(|header| header.field.equiv(name));
-    found.map(|header| header.value.as_str().to_owned()).unwrap_or_default()
-}
-
-/// `/api/models/ID/revision/REVISION`, or `/[datasets/]ID/resolve/SHA/FILE`.
-fn answer(request: Request, files: &Files) {
-    let url = request.url().replace("%2F", "/");
-    let status = |request: Request, status: u16| {
-        let _ = request.respond(Response::from_string("").with_status_code(status));
-    };
-    if url.contains("/gated") {
-        return status(request, 403);
-    }
-    if let Some(rest) = url.strip_prefix("/api/") {
-        let id = rest.split_once("/revision/").unwrap().0;
-        let prefix = format!("{}/", id.strip_prefix("models/").unwrap_or(id));
-        let names = files.keys().filter_map(|path| path.strip_prefix(&prefix));
-        let siblings: Vec<_> = names.map(|name| json!({ "rfilename": name })).collect();
-        if siblings.is_empty() {
-            return status(request, 404);
-        }
-        let info = json!({ "sha": SHA, "siblings": siblings });
-        return request.respond(Response::from_string(info.to_string())).unwrap();
-    }
-    match files.get(&url[1..].replace(&format!("resolve/{SHA}/"), "")) {
-        Some(content) => send(request, content),
-        None => status(request, 404),
-    }
-}
-
-/// A body that takes its time, 100 ms for 400 kB, so that there are moments within it.
-struct Slow<'a>(&'a [u8]);
-
-impl Read for Slow<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        std::thread::sleep(Duration::from_millis(1));
-        let count = buffer.len().min(4000);
-        self.0.read(&mut buffer[..count])
-    }
-}
-
-/// Sends the file, from the byte asked for on.
-fn send(request: Request, content: &[u8]) {
-    let range = header(&request, "Range");
-    let start = range.strip_prefix("bytes=").and_then(|range| range.trim_end_matches('-').parse().ok());
-    let (start, total) = (start.unwrap_or(0), content.len());
-    let header = |name: &str, value: &str| Header::from_bytes(name, value).unwrap();
-    let status = StatusCode(if range.is_empty() { 200 } else { 206 });
-    let response = Response::new(status, Vec::new(), Slow(&content[start..]), Some(total - start), None)
-        // Even where only headers are asked for, the length is told.
-        .with_chunked_threshold(usize::MAX)
-        .with_header(header("ETag", &format!("\"{}\"", gatecheck_base::fs::sha256(content))))
-        .with_header(header("X-Repo-Commit", SHA))
-        .with_header(header("Content-Range", &format!("bytes {start}-{}/{total}", total.max(1) - 1)));
-    let _ = request.respond(response);
+/// The files of a folder, as a repository has them.
+pub(crate) fn files_of(place: &Place, folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let read = |name: String| (name.clone(), std::fs::read(place.path(&format!("{folder}/{name}"))).unwrap());
+    place.files(folder).into_iter().map(read).collect()
 }
 
 /// The tiny model as `org/tiny` and 300 pairs as `org/pairs`, and a place that knows the latter.
 pub(crate) fn hub() -> (Place, FakeHub) {
     let place = Place::new();
     TinyModel::classifier().save(&place.path("made"));
-    let mut files = Files::new();
-    for name in place.files("made") {
-        files.insert(format!("org/tiny/{name}"), std::fs::read(place.path(&format!("made/{name}"))).unwrap());
-    }
-    files.insert("org/tiny/pytorch_model.bin".to_owned(), b"a pickle".to_vec());
-    files.insert("org/pickled/config.json".to_owned(), b"{\"model_type\": \"bert\"}".to_vec());
-    files.insert("org/pickled/pytorch_model.bin".to_owned(), b"a pickle".to_vec());
+    let mut tiny = files_of(&place, "made");
+    tiny.insert("pytorch_model.bin".to_owned(), b"a pickle".to_vec());
+    let pickled = gatecheck_loopback::files(&[
+        ("config.json", "{\"model_type\": \"bert\"}"),
+        ("pytorch_model.bin", "a pickle"),
+    ]);
     write_pairs(&place);
     let parquet = std::fs::read(place.path("pairs.parquet")).unwrap();
-    files.insert("datasets/org/pairs/default/validation/0000.parquet".to_owned(), parquet);
+    let pairs = BTreeMap::from([("default/validation/0000.parquet".to_owned(), parquet)]);
     let entry = json!({
         "provider": "huggingface", "name": "org/pairs", "splits": { "validation": "validation" },
         "label_names": ["entailment", "neutral", "contradiction"],
     });
     place.write("own.yaml", &json!({ "datasets": { "pairs": entry } }).to_string());
     place.write("mock.json", &json!({ "candle": {}, "mlx-q8": {} }).to_string());
-    (place, FakeHub::new(files))
+    let hub = FakeHub::new(&[
+        ("models/org/tiny@main", Answer::Files(tiny)),
+        ("models/org/pickled@main", pickled),
+        ("models/org/gated@main", Answer::Status(403)),
+        ("datasets/org/pairs@refs/convert/parquet", Answer::Files(pairs)),
+    ]);
+    (place, hub)
 }
 
 /// `[CLS] wI [SEP] wI [SEP]`, labelled by number, every fifth without a label.
@@ -175,7 +103,10 @@ fn model_and_dataset_come_from_the_hub_once() {
     assert_eq!([&report["dataset"]["rows"], &report["dataset"]["dropped_without_label"]], [240, 60]);
     assert!(!place.read("out/record.json").contains(TOKEN));
     let requests = hub.requests.lock().unwrap().clone();
-    assert!(requests.iter().all(|(url, token)| token.ends_with(TOKEN) && !url.contains("pytorch_model")));
+    let all = |ask: &gatecheck_loopback::Ask| {
+        ask.headers["authorization"].ends_with(TOKEN) && !ask.path.contains("pytorch_model")
+    };
+    assert!(requests.iter().all(all));
 
     // Without the Hub the cache is enough, and gives the same.
     drop(hub);
