@@ -5,8 +5,9 @@ use std::{sync::Arc, thread, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ureq::{
-    Agent, Body,
+    Agent, Body, RequestBuilder,
     http::{Response, StatusCode},
+    typestate::WithBody,
 };
 
 use super::{HubError, HubSettings};
@@ -70,6 +71,7 @@ pub(super) enum Follow {
 }
 
 impl Client {
+    /// Who asks as `settings` say, within `limits`.
     pub(super) fn new(settings: &HubSettings, limits: Limits) -> Self {
         let agent = Agent::config_builder()
             .max_redirects(0)
@@ -97,9 +99,39 @@ impl Client {
 
     /// The text at an address.
     pub(super) fn text(&self, what: &str, url: &str) -> Result<String, HubError> {
+        self.page(what, url).map(|(text, _)| text)
+    }
+
+    /// The text at an address, and where it goes on.
+    pub(super) fn page(&self, what: &str, url: &str) -> Result<(String, Option<String>), HubError> {
         let mut reply = self.ask(what, Ask { head: false, from: 0, limit: Some(self.limits.answer) }, url)?;
+        let next = header(&reply, "link").and_then(next_page).map(|link| join(url, link));
         let text = reply.body_mut().with_config().limit(64 << 20).read_to_string();
-        text.map_err(|error| self.unreachable(what, error))
+        Ok((text.map_err(|error| self.unreachable(what, error))?, next))
+    }
+
+    /// A request with a body, which the Hub may have to think about. The token goes to the Hub alone.
+    pub(super) fn sending(&self, method: Method, url: &str) -> RequestBuilder<WithBody> {
+        let request = match method {
+            Method::Post => self.agent.post(url),
+            Method::Put => self.agent.put(url),
+        };
+        let limit = Some(self.limits.answer);
+        let config = request.config().timeout_recv_response(limit).timeout_recv_body(limit);
+        let request = config.timeout_per_read(limit).build();
+        match self.token_for(url) {
+            Some(value) => request.header("Authorization", value),
+            None => request,
+        }
+    }
+
+    fn token_for(&self, url: &str) -> Option<&String> {
+        self.authorization.as_ref().filter(|_| self.is_hub(url))
+    }
+
+    /// Whether an address is the Hub's own.
+    pub(super) fn is_hub(&self, url: &str) -> bool {
+        host(url) == host(&self.endpoint)
     }
 
     /// What the Hub itself says of a file.
@@ -128,7 +160,7 @@ impl Client {
             // Such as a 304, which nobody asked for.
             let Some(location) = header(&reply, "location") else { return self.check(what, reply) };
             let next = join(&url, location);
-            if follow == Follow::SameHost && host(&next) != host(&self.endpoint) {
+            if follow == Follow::SameHost && !self.is_hub(&next) {
                 return Ok(reply);
             }
             url = next;
@@ -138,7 +170,7 @@ impl Client {
 
     fn send(&self, ask: Ask, url: &str) -> Result<Reply, ureq::Error> {
         let mut request = if ask.head { self.agent.head(url) } else { self.agent.get(url) };
-        if let Some(value) = self.authorization.as_ref().filter(|_| host(url) == host(&self.endpoint)) {
+        if let Some(value) = self.token_for(url) {
             request = request.header("Authorization", value);
         }
         if ask.from > 0 {
@@ -204,6 +236,13 @@ impl Client {
     }
 }
 
+/// What is done with a body.
+#[derive(Clone, Copy)]
+pub(super) enum Method {
+    Post,
+    Put,
+}
+
 /// One question.
 #[derive(Clone, Copy)]
 struct Ask {
@@ -222,6 +261,12 @@ pub(super) fn is_busy(error: &HubError) -> bool {
 /// A header's text.
 pub(super) fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     reply.headers().get(name)?.to_str().ok()
+}
+
+/// The address of the next page in a `Link`.
+fn next_page(links: &str) -> Option<&str> {
+    let next = links.split(',').find(|link| link.contains("rel=\"next\""))?;
+    next.trim().strip_prefix('<')?.split('>').next()
 }
 
 /// Scheme, host and port of an address.
@@ -264,6 +309,13 @@ mod tests {
             assert_eq!(join(url, location), expected);
         }
         assert_eq!(join("http://hub", "x"), "http://hub/x");
+    }
+
+    #[test]
+    fn the_next_page() {
+        let links = "<http://hub/a?cursor=1>; rel=\"first\", <http://hub/a?cursor=3>; rel=\"next\"";
+        assert_eq!(next_page(links), Some("http://hub/a?cursor=3"));
+        assert_eq!(next_page("<http://hub/a>; rel=\"first\""), None);
     }
 
     #[test]

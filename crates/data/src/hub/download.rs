@@ -18,12 +18,13 @@ use super::{
 };
 
 /// What file names look different for in an address.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
+pub(super) const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 /// The Hub, or its cache.
 pub struct Hub {
     pub(super) settings: HubSettings,
-    client: Client,
+    pub(super) client: Client,
 }
 
 impl Hub {

@@ -78,6 +78,29 @@ pub enum HubError {
         #[source]
         source: Arc<dyn Error + Send + Sync>,
     },
+    /// The Hub cannot be reached, or the connection broke, while something was sent.
+    #[error("failed to send {what} to {endpoint}")]
+    Unsent {
+        /// What was sent.
+        what: String,
+        /// The Hub.
+        endpoint: String,
+        /// What the connection said.
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The Hub does not take what was sent.
+    #[error("{endpoint} refused {what} (status {status}){}", .message.as_ref().map_or(String::new(), |m| format!(": {m}")))]
+    Refused {
+        /// What was sent.
+        what: String,
+        /// The Hub.
+        endpoint: String,
+        /// The status.
+        status: u16,
+        /// What the Hub said of it.
+        message: Option<String>,
+    },
     /// The cache may be used only, and lacks it.
     #[error("{what} is not complete in the cache `{}`, and `{variable}` is set", .cache.display())]
     Offline {
@@ -188,6 +211,14 @@ impl HubError {
             Self::Denied { with_token: true, .. } => {
                 "check the spelling; accept its terms on its page with the account of the token in use".into()
             }
+            Self::Refused { status: 401, endpoint, .. } => {
+                format!("the Hub does not know the token in use; make one at {endpoint}/settings/tokens")
+            }
+            Self::Refused { status: 403, endpoint, .. } => {
+                format!("the token in use may not write there; see {endpoint}/settings/tokens")
+            }
+            Self::Refused { status: 413, .. } => "it is larger than the Hub, or a proxy before it, takes".into(),
+            Self::Unsent { .. } => "run again: what has arrived is not sent again".into(),
             Self::Status { status: 429, retry_after: Some(seconds), .. } => {
                 format!("too many requests: wait {seconds} s, or set `HF_TOKEN`")
             }
@@ -206,7 +237,8 @@ impl HubError {
             Self::Subset { subset: Some(subset), subsets, .. } => return nearest(subset, subsets),
             Self::Subset { subset: None, .. } => "give one as `subset:` in the dataset's entry".into(),
             Self::Split { split, splits, .. } => return nearest(split, splits),
-            Self::Revision { .. }
+            Self::Refused { .. }
+            | Self::Revision { .. }
             | Self::Unsafe { .. }
             | Self::Busy { .. }
             | Self::NoConfig { .. }
@@ -226,6 +258,7 @@ impl HubError {
             | Self::Revision { .. }
             | Self::NotFound { .. }
             | Self::Denied { .. }
+            | Self::Refused { .. }
             | Self::Offline { .. }
             | Self::NoData { .. }
             | Self::Subset { .. }
@@ -233,6 +266,7 @@ impl HubError {
             Self::Status { .. }
             | Self::Answer { .. }
             | Self::Unreachable { .. }
+            | Self::Unsent { .. }
             | Self::Damaged { .. }
             | Self::Busy { .. } => ErrorKind::Network,
             Self::Unsafe { .. }

@@ -12,6 +12,7 @@ mod names;
 mod settings;
 mod store;
 mod transfer;
+pub mod upload;
 
 #[cfg(test)]
 mod tests;

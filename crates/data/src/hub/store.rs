@@ -42,7 +42,7 @@ impl Announced {
         let (name, found) = match self.etag.len() {
             _ if !self.etag.chars().all(|c| c.is_ascii_hexdigit()) => return Ok(()),
             64 => ("SHA-256", fs::sha256_file(path)?),
-            40 => ("git SHA-1", git_sha1(path, size)?),
+            40 => ("git SHA-1", git_sha1_file(path, size)?),
             _ => return Ok(()),
         };
         if found.eq_ignore_ascii_case(&self.etag) {
@@ -57,14 +57,18 @@ impl Announced {
 }
 
 /// The name that git gives a file's content.
-fn git_sha1(path: &Path, size: u64) -> Result<String, FileError> {
-    let failed = |error| FileError::new("read", path, error);
-    let mut file = File::open(path).map_err(failed)?;
+pub(super) fn git_sha1_file(path: &Path, size: u64) -> Result<String, FileError> {
+    let file = File::open(path).and_then(|file| git_sha1(file, size));
+    file.map_err(|error| FileError::new("read", path, error))
+}
+
+/// The name that git gives to so many bytes.
+pub(super) fn git_sha1(mut content: impl Read, size: u64) -> io::Result<String> {
     let mut hasher = Sha1::new();
     hasher.update(format!("blob {size}\0"));
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let count = file.read(&mut buffer).map_err(failed)?;
+        let count = content.read(&mut buffer)?;
         if count == 0 {
             return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
         }

@@ -9,6 +9,8 @@ mod refusals;
 mod silence;
 mod statuses;
 mod transfer;
+mod upload;
+mod upload_faults;
 
 use std::{
     collections::BTreeMap,
