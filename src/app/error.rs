@@ -7,7 +7,7 @@ use gatecheck_base::{fs::FileError, kind::ErrorKind};
 
 use super::{
     arms::ArmError, config::ConfigFileError, judge::JudgeError, plan::PlanError, prepare::PrepareError,
-    record::RecordError, resolve::ResolveError,
+    record::RecordError, resolve::ResolveError, upload::UploadError,
 };
 
 /// Why the application did not do what it was asked for.
@@ -37,6 +37,9 @@ pub enum AppError {
     /// What was measured.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// An upload.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
     /// A file to be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -56,6 +59,7 @@ impl AppError {
             Self::Plan(error) => error.hint(),
             Self::Judge(error) => error.hint(),
             Self::Record(error) => error.hint(),
+            Self::Upload(error) => error.hint(),
             Self::SharedFolder(_) => Some("measure them in two runs, each with its own `--out`".to_owned()),
             Self::Worker(_) | Self::File(_) => None,
         }
@@ -69,6 +73,7 @@ impl AppError {
             Self::Plan(error) => error.kind(),
             Self::Judge(error) => error.kind(),
             Self::Record(error) => error.kind(),
+            Self::Upload(error) => error.kind(),
             Self::File(error) => error.kind(ErrorKind::Disk),
             Self::Worker(_) => ErrorKind::Worker,
             Self::Resolve(_) | Self::Arms(_) | Self::SharedFolder(_) => ErrorKind::Usage,

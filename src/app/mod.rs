@@ -27,4 +27,5 @@ pub mod runner;
 pub mod settings;
 pub mod source;
 pub mod unknown;
+pub mod upload;
 pub mod version;

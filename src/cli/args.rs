@@ -9,6 +9,8 @@ use crate::app::defaults;
 
 use crate::app::version::VERSION;
 
+use super::commands::upload::{EXIT_CODES as EXIT_CODES_OF_UPLOAD, UploadArgs};
+
 /// May this converted model ship in place of the original?
 #[derive(Debug, Parser)]
 #[command(name = "gatecheck", version = VERSION, max_term_width = 100, after_help = EXIT_CODES)]
@@ -49,6 +51,9 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// List the configured datasets: what they ask, what they hold, what is cached
     Datasets(ListArgs),
+    /// Put a converted model on the Hub, with the record of a run that it passed
+    #[command(after_help = EXIT_CODES_OF_UPLOAD)]
+    Upload(UploadArgs),
     /// Render the reports of a run again, from what was measured
     #[command(after_help = EXIT_CODES)]
     Report(ReportArgs),

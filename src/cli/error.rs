@@ -6,7 +6,7 @@ use gatecheck_judge::gate::exit_code;
 
 use crate::app::{
     arms::ArmError, config::ConfigFileError, error::AppError, judge::JudgeError, plan::PlanError,
-    prepare::PrepareError, record::RecordError, resolve::ResolveError,
+    prepare::PrepareError, record::RecordError, resolve::ResolveError, upload::UploadError,
 };
 
 /// An error that ends the program.
@@ -76,5 +76,6 @@ of_the_application!(
     PrepareError,
     RecordError,
     ResolveError,
+    UploadError,
     WorkerError
 );

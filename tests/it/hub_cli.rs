@@ -10,6 +10,9 @@ use gatecheck_loopback::{Answer, LoopbackHub, Options, SHA};
 use polars::prelude::{NamedFrom, ParquetWriter, Series, df};
 use serde_json::json;
 
+/// The tiny model's own card.
+const CARD: &str =
+    "---\nlicense: other\nlicense_name: tiny\nlicense_link: LICENSE\nlanguage:\n- en\n- no\n---\n# tiny\n";
 const TOKEN: &str = "hf_verySecretToken";
 const RUN: &str =
     "run --model org/tiny --dataset pairs --config own.yaml --mock mock.json --latency-queries 20 --out out";
@@ -50,6 +53,7 @@ pub(crate) fn hub() -> (Place, FakeHub) {
     let place = Place::new();
     TinyModel::classifier().save(&place.path("made"));
     let mut tiny = files_of(&place, "made");
+    tiny.insert("README.md".to_owned(), CARD.as_bytes().to_vec());
     tiny.insert("pytorch_model.bin".to_owned(), b"a pickle".to_vec());
     let pickled = gatecheck_loopback::files(&[
         ("config.json", "{\"model_type\": \"bert\"}"),

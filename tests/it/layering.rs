@@ -56,7 +56,8 @@ const LAYERS: &[(&str, &[Row])] = &[
             ("measure", &[]),
             ("record", &["cell", "event", "runner", "version"]),
             ("judge", &["record"]),
-            ("error", &["arms", "config", "judge", "plan", "prepare", "record", "resolve"]),
+            ("upload", &["event", "record", "version"]),
+            ("error", &["arms", "config", "judge", "plan", "prepare", "record", "resolve", "upload"]),
             (
                 "run",
                 &[
@@ -78,7 +79,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["src/cli"]),
     ("ctrlc", &["src/cli"]),
     ("indicatif", &["src/cli"]),
-    ("serde_saphyr", &["src/app/config"]),
+    ("serde_saphyr", &["src/app/config", "src/app/upload/original.rs"]),
     ("hf_hub", &["crates/data/src/hub"]),
     ("ureq", &["crates/data/src/hub"]),
     ("polars", &["crates/data/src/dataset"]),

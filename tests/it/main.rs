@@ -39,5 +39,6 @@ mod second_reference;
 mod text_to_logits;
 mod tiny_model;
 mod tokenizing;
+mod upload_cli;
 mod within;
 mod zero_shot;

@@ -5,7 +5,32 @@
 
 use std::{io::Write, thread, time::Duration};
 
-use gatecheck_loopback::{LoopbackHub, Options};
+use gatecheck_loopback::{Ask, LoopbackHub, Options};
+use serde_json::{Deserializer, Value};
+
+/// Type and keys of a body of JSON, and whether there is a token.
+fn shape(ask: &Ask) -> String {
+    let token = if ask.headers.contains_key("authorization") { " +token" } else { "" };
+    let kind = ask.headers.get("content-type").map(|kind| format!(" {kind}")).unwrap_or_default();
+    let mut shape = format!("{token}{kind}");
+    for value in Deserializer::from_slice(&ask.body).into_iter::<Value>().map_while(Result::ok) {
+        shape += &format!(" {}", keys(&value));
+    }
+    shape
+}
+
+fn keys(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let mut keys: Vec<_> =
+                fields.iter().map(|(name, value)| format!("{name}{}", keys(value))).collect();
+            keys.sort();
+            format!("{{{}}}", keys.join(","))
+        }
+        Value::Array(values) => format!("[{}]", values.first().map(keys).unwrap_or_default()),
+        _ => String::new(),
+    }
+}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -25,9 +50,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     writeln!(stdout, "{}", hub.endpoint)?;
     let mut shown = 0;
     loop {
-        for line in hub.asked().into_iter().skip(shown) {
+        let asks = hub.requests.lock().map(|asks| asks[shown..].to_vec()).unwrap_or_default();
+        for ask in asks {
             shown += 1;
-            writeln!(stdout, "{line}")?;
+            writeln!(stdout, "{} {}{}", ask.method, ask.path, shape(&ask))?;
         }
         stdout.flush()?;
         thread::sleep(Duration::from_millis(20));

@@ -6,6 +6,8 @@ use std::{
     net::TcpStream,
 };
 
+use serde_json::Value;
+
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Ask {
@@ -69,6 +71,11 @@ impl Ask {
     /// Whether a file of this name is meant.
     pub fn is_of(&self, file: &str) -> bool {
         self.path.contains("/resolve/") && self.path.ends_with(file)
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
     /// The path without its query, as text.

@@ -5,10 +5,9 @@ use serde_json::json;
 
 use super::{
     ask::{Ask, reply},
-    read::{elsewhere, json_reply, refuse},
-    server::Shared,
+    read::{json_reply, refuse},
+    shared::Shared,
     state::State,
-    write::body,
 };
 
 /// Where each file is to go; nowhere if it is there.
@@ -16,7 +15,7 @@ pub(crate) fn batch(ask: &Ask, id: &str, state: &State, shared: &Shared, out: &m
     if !state.repos.contains_key(&format!("models{id}")) {
         return refuse(ask, out, 404, "RepoNotFound", "Repository not found");
     }
-    let asked = body(ask);
+    let asked = ask.json();
     let kind = ask.headers.get("content-type").is_some_and(|it| it == "application/vnd.git-lfs+json");
     if !kind || asked["operation"] != "upload" || asked["hash_algo"] != "sha256" {
         return refuse(ask, out, 422, "", "no batch of uploads");
@@ -39,14 +38,15 @@ pub(crate) fn batch(ask: &Ask, id: &str, state: &State, shared: &Shared, out: &m
 }
 
 fn upload(oid: &str, size: usize, shared: &Shared) -> serde_json::Value {
-    let base = format!("{}/upload/{oid}?X-Signature=1", elsewhere(shared));
+    let base = format!("{}/upload/{oid}?X-Signature=1", shared.elsewhere());
     match shared.options.part_bytes {
         Some(part) if size > part => {
             let mut header = json!({ "chunk_size": part.to_string() });
             for number in 1..=size.div_ceil(part) {
                 header[format!("{number:05}")] = format!("{base}&partNumber={number}").into();
             }
-            json!({ "href": format!("{}/lfs/complete/{oid}", shared.endpoint), "header": header })
+            let href = format!("{}/complete/{oid}?X-Signature=1", shared.endpoint);
+            json!({ "href": href, "header": header })
         }
         _ => json!({ "href": base }),
     }
@@ -69,22 +69,27 @@ pub(crate) fn put(ask: &Ask, sha256: &str, state: &mut State, out: &mut Vec<u8>)
     reply(ask, out, 200, &[("ETag", &tag)], b"");
 }
 
-/// `complete/SHA256` puts the parts together; `verify` compares.
-pub(crate) fn step(ask: &Ask, step: &str, state: &mut State, out: &mut Vec<u8>) {
-    let asked = body(ask);
-    if let Some(sha256) = step.strip_prefix("complete/") {
-        let mut whole = Vec::new();
-        for (position, part) in asked["parts"].as_array().into_iter().flatten().enumerate() {
-            let there = state.parts.get(&(sha256.to_owned(), position + 1));
-            let tag = there.map(|part| format!("\"{}\"", &fs::sha256(part)[..32]));
-            match there {
-                Some(there) if part["etag"].as_str() == tag.as_deref() => whole.extend_from_slice(there),
-                _ => return refuse(ask, out, 400, "", "a part is missing or another"),
-            }
-        }
-        state.objects.insert(sha256.to_owned(), whole.into());
-        return json_reply(ask, out, 200, &json!({ "success": true }));
+/// The parts of a file are put together.
+pub(crate) fn complete(ask: &Ask, sha256: &str, state: &mut State, out: &mut Vec<u8>) {
+    if ask.query("X-Signature").is_none() {
+        return refuse(ask, out, 401, "", "not signed");
     }
+    let (asked, mut whole) = (ask.json(), Vec::new());
+    for (position, part) in asked["parts"].as_array().into_iter().flatten().enumerate() {
+        let there = state.parts.get(&(sha256.to_owned(), position + 1));
+        let tag = there.map(|part| format!("\"{}\"", &fs::sha256(part)[..32]));
+        match there {
+            Some(there) if part["etag"].as_str() == tag.as_deref() => whole.extend_from_slice(there),
+            _ => return refuse(ask, out, 400, "", "a part is missing or another"),
+        }
+    }
+    state.objects.insert(sha256.to_owned(), whole.into());
+    json_reply(ask, out, 200, &json!({ "success": true }));
+}
+
+/// A file is compared with what was announced.
+pub(crate) fn verify(ask: &Ask, state: &mut State, out: &mut Vec<u8>) {
+    let asked = ask.json();
     let (oid, size) = (asked["oid"].as_str().unwrap_or_default(), asked["size"].as_u64());
     match state.objects.get(oid) {
         Some(content) if size == Some(content.len() as u64) && fs::sha256(content) == oid => {

@@ -10,12 +10,14 @@ mod fault;
 mod lfs;
 mod read;
 mod server;
+mod shared;
 mod state;
 mod write;
 
 pub use self::{
     ask::{Ask, reply, send},
     fault::{Fault, What},
-    server::{LoopbackHub, Options},
+    server::LoopbackHub,
+    shared::Options,
     state::{Answer, SHA, etag, files},
 };

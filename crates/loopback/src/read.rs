@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     ask::{Ask, reply, send},
-    server::Shared,
+    shared::Shared,
     state::{Commit, File, Repo, State},
 };
 
@@ -186,15 +186,10 @@ fn resolved(ask: &Ask, commit: &Commit, file: &File, shared: &Shared, out: &mut 
     let both = [("ETag", tag.as_str()), ("X-Repo-Commit", commit.sha.as_str())];
     match &file.sha256 {
         Some(sha256) if shared.options.redirects => {
-            let location = format!("{}/cdn/{sha256}", elsewhere(shared));
+            let location = format!("{}/cdn/{sha256}", shared.elsewhere());
             let linked = [("X-Linked-Etag", tag.as_str()), ("X-Linked-Size", &size), ("Location", &location)];
             reply(ask, out, 302, &[&both[1..], &linked].concat(), b"");
         }
         _ => send(ask, out, &both, &file.content),
     }
-}
-
-/// The host of large files.
-pub(crate) fn elsewhere(shared: &Shared) -> String {
-    shared.endpoint.replace("127.0.0.1", "localhost")
 }

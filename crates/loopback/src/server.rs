@@ -15,28 +15,10 @@ use super::{
     ask::{Ask, reply},
     fault::{Fault, What},
     read,
+    shared::{Options, Shared},
     state::{Answer, State},
     write,
 };
-
-type Twist = dyn Fn(&Ask, &mut TcpStream) -> bool + Send + Sync;
-
-/// How a Hub behaves that is in order.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Whether large files are answered with a redirect to the other host, as by the real Hub.
-    pub redirects: bool,
-    /// Large files are sent in parts of so many bytes; whole where there is none.
-    pub part_bytes: Option<usize>,
-    /// Answers go out in pieces of so many bytes, one each millisecond; at once where there is none.
-    pub pace: Option<usize>,
-    /// Listings are told in pages of so many files.
-    pub page: Option<usize>,
-    /// It takes nothing, as a mirror does.
-    pub read_only: bool,
-    /// Larger bodies are answered with 413 by their headers alone, as by a proxy.
-    pub refuses_bodies_over: Option<usize>,
-}
 
 /// The Hub. It ends with its value.
 pub struct LoopbackHub {
@@ -45,16 +27,6 @@ pub struct LoopbackHub {
     /// What it was asked so far.
     pub requests: Arc<Mutex<Vec<Ask>>>,
     shared: Arc<Shared>,
-}
-
-/// What every connection's thread looks at.
-pub(crate) struct Shared {
-    pub(crate) endpoint: String,
-    pub(crate) state: Mutex<State>,
-    pub(crate) options: Options,
-    faults: Mutex<Vec<Fault>>,
-    twist: Box<Twist>,
-    over: AtomicBool,
 }
 
 impl Drop for LoopbackHub {
@@ -144,16 +116,6 @@ impl LoopbackHub {
     /// How many commits a branch has seen since the Hub began.
     pub fn commits(&self, repo: &str) -> usize {
         self.shared.state.lock().unwrap().repos.get(repo).map_or(0, |repo| repo.past.len())
-    }
-}
-
-impl Shared {
-    /// What goes wrong with this request, counted.
-    fn fault(&self, ask: &Ask) -> Option<What> {
-        let mut faults = self.faults.lock().unwrap();
-        let fault = faults.iter_mut().find(|fault| fault.strikes(&ask.method, &ask.path))?;
-        fault.times -= 1;
-        Some(fault.what.clone())
     }
 }
 

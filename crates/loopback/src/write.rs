@@ -7,7 +7,7 @@ use super::{
     ask::Ask,
     lfs,
     read::{Role, json_reply, refuse},
-    server::Shared,
+    shared::Shared,
     state::{Commit, File, Repo, State, hex_sha1, is_large},
 };
 
@@ -20,6 +20,9 @@ pub(crate) fn answer(ask: &Ask, shared: &Shared, out: &mut Vec<u8>) {
     // Addresses that the Hub gave out are signed.
     if let Some(sha256) = path.strip_prefix("/upload/") {
         return lfs::put(ask, sha256, &mut state, out);
+    }
+    if let Some(sha256) = path.strip_prefix("/complete/") {
+        return lfs::complete(ask, sha256, &mut state, out);
     }
     if path == "/api/validate-yaml" {
         return json_reply(ask, out, 200, &json!({ "errors": [], "warnings": [] }));
@@ -35,8 +38,8 @@ pub(crate) fn answer(ask: &Ask, shared: &Shared, out: &mut Vec<u8>) {
     if let Some(id) = path.strip_suffix(".git/info/lfs/objects/batch") {
         return lfs::batch(ask, id, &state, shared, out);
     }
-    if let Some(step) = path.strip_prefix("/lfs/") {
-        return lfs::step(ask, step, &mut state, out);
+    if path == "/lfs/verify" {
+        return lfs::verify(ask, &mut state, out);
     }
     let step = |word: &str| {
         let (id, revision) = path.strip_prefix("/api/")?.split_once(word)?;
@@ -54,13 +57,9 @@ pub(crate) fn answer(ask: &Ask, shared: &Shared, out: &mut Vec<u8>) {
     }
 }
 
-pub(crate) fn body(ask: &Ask) -> Value {
-    serde_json::from_slice(&ask.body).unwrap_or_default()
-}
-
 /// The owner `other` lets nobody in.
 fn create(ask: &Ask, state: &mut State, shared: &Shared, out: &mut Vec<u8>) {
-    let asked = body(ask);
+    let asked = ask.json();
     let owner = asked["organization"].as_str().unwrap_or("someone");
     let Some(name) = asked["name"].as_str() else { return refuse(ask, out, 400, "", "`name` is missing") };
     if owner == "other" {
@@ -83,7 +82,7 @@ fn create(ask: &Ask, state: &mut State, shared: &Shared, out: &mut Vec<u8>) {
 
 /// How each file is to be sent, and what is there of this name.
 fn preupload(ask: &Ask, repo: &Repo, revision: &str, out: &mut Vec<u8>) {
-    let asked = body(ask);
+    let asked = ask.json();
     let Some(files) = asked["files"].as_array() else {
         return refuse(ask, out, 400, "", "`files` is missing");
     };

@@ -6,4 +6,5 @@ pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod upload;
 pub(crate) mod worker;

@@ -110,16 +110,16 @@ impl Client {
         Ok((text.map_err(|error| self.unreachable(what, error))?, next))
     }
 
-    /// A request with a body, which the Hub may have to think about. The token goes to the Hub alone.
+    /// A request with a body, which the Hub may have to think about.
     pub(super) fn sending(&self, method: Method, url: &str) -> RequestBuilder<WithBody> {
         let request = match method {
-            Method::Post => self.agent.post(url),
-            Method::Put => self.agent.put(url),
+            Method::Post | Method::PostSigned => self.agent.post(url),
+            Method::PutSigned => self.agent.put(url),
         };
         let limit = Some(self.limits.answer);
         let config = request.config().timeout_recv_response(limit).timeout_recv_body(limit);
         let request = config.timeout_per_read(limit).build();
-        match self.token_for(url) {
+        match self.token_for(url).filter(|_| matches!(method, Method::Post)) {
             Some(value) => request.header("Authorization", value),
             None => request,
         }
@@ -239,8 +239,12 @@ impl Client {
 /// What is done with a body.
 #[derive(Clone, Copy)]
 pub(super) enum Method {
+    /// Posted with the token, if it is for the Hub.
     Post,
-    Put,
+    /// Posted to an address that is good without a token.
+    PostSigned,
+    /// Put there.
+    PutSigned,
 }
 
 /// One question.

@@ -3,6 +3,7 @@
 //! [`Hub::model_snapshot`] and [`Hub::dataset_files`] take everything from one commit. Nothing that
 //! is downloaded is trusted: no pickles, no code, no file name that leaves its folder.
 
+mod card;
 mod client;
 mod dataset;
 pub mod download;
@@ -18,6 +19,6 @@ pub mod upload;
 mod tests;
 
 pub use self::{
-    dataset::DatasetFiles, download::Hub, error::HubError, model::Snapshot, settings::HubSettings,
-    transfer::Progress,
+    dataset::DatasetFiles, download::Hub, error::HubError, model::Snapshot, names::check_id,
+    settings::HubSettings, transfer::Progress,
 };

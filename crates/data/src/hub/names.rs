@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use super::HubError;
 
 /// Makes sure that `id` is `name` or `owner/name`.
-pub(super) fn check_id(id: &str) -> Result<(), HubError> {
+pub fn check_id(id: &str) -> Result<(), HubError> {
     let parts: Vec<_> = id.split('/').collect();
     let fine = |part: &&str| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

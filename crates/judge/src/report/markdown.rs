@@ -17,7 +17,7 @@ impl Exporter for Markdown {
 
 /// Foreign text as plain words of a paragraph or cell: it can neither end the cell nor start
 /// markup, HTML or a mention.
-fn escape(foreign: &str) -> String {
+pub fn escape(foreign: &str) -> String {
     let mut text = String::new();
     for letter in view::plain(foreign).chars() {
         match letter {

@@ -15,6 +15,7 @@ pub mod view;
 pub use document::{DatasetReport, MetricFacts, ModelReport, Report, SCHEMA_VERSION, SettingsReport};
 pub use error::ReportError;
 pub use format::{Format, render, render_all};
+pub use markdown::escape as in_markdown;
 pub use schema::schema_json;
 
 /// Turns a report into the bytes of one file.

@@ -43,7 +43,7 @@ fn what_passes_is_outlived() {
         ("POST", "/preupload/"),
         ("POST", "/objects/batch"),
         ("PUT", "/upload/"),
-        ("POST", "/lfs/complete/"),
+        ("POST", "/complete/"),
         ("POST", "/lfs/verify"),
         ("POST", COMMIT),
     ];

@@ -5,8 +5,9 @@ use gatecheck_base::fs::read;
 use serde_json::{Value, json};
 
 use super::{
-    Content, LocalFile, Upload, UploadError,
+    error::UploadError,
     remote::Remote,
+    request::{Content, LocalFile, Upload},
     submit::{self, may_pass},
 };
 use crate::hub::{HubError, names};

@@ -7,9 +7,10 @@ use gatecheck_base::fs::{FileError, sha256_file};
 use serde_json::{Value, json};
 
 use super::{
-    Content, LocalFile, UploadError,
+    error::UploadError,
     remote::Remote,
-    submit::{self, Piece, may_pass},
+    request::{Content, LocalFile},
+    submit::{self, LFS, Piece, may_pass},
 };
 use crate::hub::{HubError, client::header, transfer::Observer};
 
@@ -17,10 +18,8 @@ use crate::hub::{HubError, client::header, transfer::Observer};
 const BATCH: usize = 256;
 /// Bytes of a file by which the Hub tells text from other content.
 const SAMPLE: u64 = 512;
-const LFS: &str = "application/vnd.git-lfs+json";
 /// Headers that are the client's to set, whatever a server asks for.
-const OWN: [&str; 6] =
-    ["host", "content-length", "transfer-encoding", "connection", "authorization", "expect"];
+const OWN: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "expect"];
 
 impl Remote<'_> {
     /// The files that do not go into the commit themselves, as the Hub says.
@@ -109,7 +108,7 @@ impl Remote<'_> {
             Some(size) => {
                 let parts = self.send_parts(file, size, &header, observer)?;
                 let whole = json!({ "oid": file.sha256, "parts": parts });
-                submit::typed(self.hub, &what, address, LFS, whole.to_string().as_bytes())?;
+                submit::complete(self.hub, &what, address, &whole)?;
             }
         }
         if let Content::Path(path) = &file.content

@@ -1,9 +1,10 @@
 //! The repository: who may write to it, whether it is there, what it holds.
 
+use gatecheck_base::fs::FileError;
 use hf_hub::{Repo, RepoType};
 use serde_json::{Value, json};
 
-use super::{LocalFile, UploadError, submit};
+use super::{error::UploadError, request::LocalFile, submit};
 use crate::hub::{Hub, HubError, client::is_busy, names};
 
 /// Pages of a listing that are read; the Hub puts a thousand files on each.
@@ -38,6 +39,16 @@ impl RemoteFile {
             oid: text(&entry["oid"])?,
             size: entry["size"].as_u64()?,
             sha256: text(&entry["lfs"]["oid"]),
+        })
+    }
+}
+
+impl RemoteFile {
+    /// Whether a file here is this one.
+    pub(super) fn is(&self, file: &LocalFile) -> Result<bool, FileError> {
+        Ok(match &self.sha256 {
+            Some(sha256) => *sha256 == file.sha256,
+            None => self.size == file.size && self.oid == file.git_sha1()?,
         })
     }
 }
@@ -174,7 +185,7 @@ impl<'a> Remote<'a> {
         let mut missing = Vec::new();
         for file in files {
             let same_name = there.iter().find(|other| other.path == file.name);
-            if !same_name.map_or(Ok(false), |other| file.is(other))? {
+            if !same_name.map_or(Ok(false), |other| other.is(file))? {
                 missing.push(file.name.clone());
             }
         }

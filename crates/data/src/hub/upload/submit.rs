@@ -11,7 +11,7 @@ use gatecheck_base::fs::FileError;
 use serde_json::Value;
 use ureq::SendBody;
 
-use super::{Content, LocalFile};
+use super::request::{Content, LocalFile};
 use crate::hub::{
     Hub, HubError,
     client::{Limits, Method, Reply, header, is_busy},
@@ -28,6 +28,9 @@ pub(super) fn may_pass(error: &HubError) -> bool {
     is_busy(error) || matches!(error, HubError::Unsent { .. } | HubError::Unreachable { .. })
 }
 
+/// The type of git LFS's requests.
+pub(super) const LFS: &str = "application/vnd.git-lfs+json";
+
 /// Posts JSON, and reads the answer's.
 pub(super) fn json(hub: &Hub, what: &str, url: &str, body: &Value) -> Result<Value, HubError> {
     typed(hub, what, url, "application/json", body.to_string().as_bytes())
@@ -40,8 +43,25 @@ pub(super) fn typed(hub: &Hub, what: &str, url: &str, kind: &str, body: &[u8]) -
 
 /// The same with one attempt.
 pub(super) fn once(hub: &Hub, what: &str, url: &str, kind: &str, body: &[u8]) -> Result<Value, HubError> {
-    let mut request = hub.client.sending(Method::Post, url).header("Content-Type", kind);
-    if kind.ends_with("git-lfs+json") {
+    post(hub, what, (Method::Post, url), kind, body)
+}
+
+/// Tells an address that the Hub gave out that all parts of a file have arrived there.
+pub(super) fn complete(hub: &Hub, what: &str, url: &str, parts: &Value) -> Result<Value, HubError> {
+    let body = parts.to_string();
+    let post = || post(hub, what, (Method::PostSigned, url), LFS, body.as_bytes());
+    hub.client.retrying(may_pass, post)
+}
+
+fn post(
+    hub: &Hub,
+    what: &str,
+    (method, url): (Method, &str),
+    kind: &str,
+    body: &[u8],
+) -> Result<Value, HubError> {
+    let mut request = hub.client.sending(method, url).header("Content-Type", kind);
+    if kind == LFS {
         request = request.header("Accept", kind);
     }
     let reply = request.send(body).map_err(|error| unsent(hub, what, error))?;
@@ -71,7 +91,8 @@ pub(super) fn put(
     piece: &Piece<'_>,
     observer: Observer<'_>,
 ) -> Result<Reply, HubError> {
-    let mut request = hub.client.sending(Method::Put, url).header("Content-Length", piece.length.to_string());
+    let mut request =
+        hub.client.sending(Method::PutSigned, url).header("Content-Length", piece.length.to_string());
     for (name, value) in headers {
         request = request.header(name, value);
     }
