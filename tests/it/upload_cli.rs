@@ -161,6 +161,8 @@ fn what_is_no_artefact_and_who_has_no_token() {
     let output = told(hub.ask(&place, "upload rows --repo someone/tiny --force"));
     assert_eq!(output.code, 3);
     assert!(output.stderr.contains("`rows` is not a converted model"), "{}", output.stderr);
+    let output = told(hub.ask(&place, &format!("upload {ARTEFACT} --repo a//b --record out --dry-run")));
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{}", output.stderr);
     let base = format!("{UPLOAD} --record out --base-model a/b/c");
     assert!(told(hub.ask(&place, &base)).stderr.contains("`a/b/c` is no Hub id"));
 }

@@ -14,6 +14,9 @@ mod shared;
 mod state;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     ask::{Ask, reply, send},
     fault::{Fault, What},

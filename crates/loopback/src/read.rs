@@ -113,6 +113,9 @@ fn api(ask: &Ask, rest: &str, state: &State, shared: &Shared, out: &mut Vec<u8>)
     if rest == "/parquet" {
         return parquet(ask, &id, repo, shared, out);
     }
+    if let Some(file) = rest.strip_prefix("/parquet/") {
+        return parquet_file(ask, &id, repo, file, shared, out);
+    }
     if rest == "/refs" {
         let branches: Vec<_> = repo.refs.iter().filter(|(name, _)| !name.starts_with("refs/")).collect();
         let entry = |(name, commit): &(&String, &Commit)| json!({ "name": name, "ref": format!("refs/heads/{name}"), "targetCommit": commit.sha });
@@ -165,6 +168,19 @@ fn parquet(ask: &Ask, id: &str, repo: &Repo, shared: &Shared, out: &mut Vec<u8>)
         }
     }
     json_reply(ask, out, 200, &listing);
+}
+
+/// Where the file of `subset/split/number.parquet` is.
+fn parquet_file(ask: &Ask, id: &str, repo: &Repo, file: &str, shared: &Shared, out: &mut Vec<u8>) {
+    let Some((folder, number)) = file.trim_end_matches(".parquet").rsplit_once('/') else {
+        return reply(ask, out, 404, &[], b"");
+    };
+    let name = format!("{folder}/{number:0>4}.parquet");
+    if repo.file("refs/convert/parquet", &name).is_none() {
+        return refuse(ask, out, 404, "EntryNotFound", "Entry not found");
+    }
+    let location = format!("{}/{id}/resolve/refs%2Fconvert%2Fparquet/{name}", shared.endpoint);
+    reply(ask, out, 302, &[("Location", &location)], b"");
 }
 
 /// `/[datasets/]ID/resolve/REVISION/FILE`.

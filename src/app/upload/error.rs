@@ -24,9 +24,9 @@ pub enum UploadError {
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// `--base-model` is no id.
+    /// `--repo` or `--base-model` is no id.
     #[error(transparent)]
-    Base(HubError),
+    Id(HubError),
     /// The Hub.
     #[error(transparent)]
     Upload(#[from] upload::UploadError),
@@ -49,7 +49,7 @@ impl UploadError {
             Self::Artefact(error) => error.hint(),
             Self::Record(error) => error.hint(),
             Self::Upload(error) => error.hint(),
-            Self::Render(_) | Self::File(_) | Self::Base(_) => None,
+            Self::Render(_) | Self::File(_) | Self::Id(_) => None,
             Self::Unfit { with_record: false, .. } => Some(
                 "measure it with `gatecheck run`, and give the folder of its reports as `--record`; with `--force` \
                  it is uploaded as it is, and the model card says so"
@@ -69,7 +69,7 @@ impl UploadError {
             Self::Upload(error) => error.kind(),
             Self::Render(_) => ErrorKind::Disk,
             Self::File(error) => error.kind(ErrorKind::Model),
-            Self::Base(_) | Self::Unfit { .. } => ErrorKind::Usage,
+            Self::Id(_) | Self::Unfit { .. } => ErrorKind::Usage,
         }
     }
 }

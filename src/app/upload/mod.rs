@@ -9,7 +9,7 @@ mod request;
 
 use gatecheck_base::fs::sha256;
 use gatecheck_data::hub::{
-    Hub, HubSettings,
+    Hub, HubSettings, check_id,
     upload::{Content, LocalFile, Upload, Uploaded},
 };
 use gatecheck_model::convert::Artefact;
@@ -38,6 +38,7 @@ pub fn prepare(request: &Request, observer: &mut dyn Observer) -> Result<Prepare
 }
 
 fn prepared(request: &Request) -> Result<Prepared, UploadError> {
+    check_id(&request.repo).map_err(UploadError::Id)?;
     let artefact = Artefact::open(&request.artefact)?;
     let mut doubts = Vec::new();
     if artefact.metadata.is_none() {

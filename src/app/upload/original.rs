@@ -73,7 +73,7 @@ impl Original {
             ..Self::default()
         };
         if let Some(id) = &request.base_model {
-            check_id(id).map_err(UploadError::Base)?;
+            check_id(id).map_err(UploadError::Id)?;
             if original.id.as_ref() != Some(id) {
                 (original.id, original.revision) = (Some(id.clone()), None);
             }

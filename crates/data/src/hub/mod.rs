@@ -8,6 +8,7 @@ mod client;
 mod dataset;
 pub mod download;
 mod error;
+mod links;
 mod model;
 mod names;
 mod settings;
