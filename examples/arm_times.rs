@@ -32,7 +32,7 @@ fn main() -> Result<()> {
         bail!("usage: arm_times ARM MODEL BATCHES THREADS");
     };
     let batches: Vec<Rows> = serde_json::from_str(&std::fs::read_to_string(batches)?)?;
-    let options = LoadOptions::new(model.into(), threads.parse()?);
+    let options = LoadOptions::new(model, threads.parse()?);
     let mut run = match arm.as_str() {
         "candle" => ours(CandleBackend::load(&options)?),
         "mlx" => ours(MlxBackend::load(&options)?),

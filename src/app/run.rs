@@ -23,7 +23,7 @@ use super::{
     prepare,
     record::{self, RecordError},
     settings::{Artefacts, Comparison, Measuring},
-    source::{DatasetReference, ModelReference},
+    source::{Candidates, DatasetReference, ModelReference},
 };
 
 /// What a run is asked to do.
@@ -35,6 +35,8 @@ pub struct Request {
     pub datasets: Vec<(DatasetReference, PathBuf)>,
     /// What is compared.
     pub comparison: Comparison,
+    /// What is compared besides.
+    pub candidates: Candidates,
     /// Where the converted models are.
     pub artefacts: Artefacts,
     /// How much is measured, and how.
@@ -154,8 +156,8 @@ pub(super) fn cells(
     may_go_on: impl Fn(&ModelFacts) -> Result<(), AppError>,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Cell>, AppError> {
-    let Request { model, datasets, comparison, artefacts, measuring, policy } = request;
-    let arms = plan::arms(comparison, measuring)?;
+    let Request { model, datasets, comparison, candidates, artefacts, measuring, policy } = request;
+    let arms = plan::arms(comparison, &candidates.references, measuring)?;
     let original = Original::open(prepare::model(model, observer)?)?;
     let facts = original.facts()?;
     may_go_on(&facts)?;
@@ -170,11 +172,11 @@ pub(super) fn cells(
         let files = match arm.weights() {
             Weights::Original => Files::Original,
             Weights::Converted(recipe) => {
-                Files::Converted(prepare::artefact(original.source(), recipe, artefacts, observer)?)
+                Files::Converted(Box::new(prepare::artefact(original.source(), recipe, artefacts, observer)?))
             }
             Weights::Given(reference) => Files::Given(prepare::model(reference, observer)?),
         };
-        ready.push(arm.with_files(&original, files, comparison.any_weights, measuring.threads)?);
+        ready.push(arm.with_files(&original, files, candidates.any_weights, measuring.threads)?);
     }
     let mut cells = Vec::with_capacity(asked.len());
     for (asked, (rows, texts)) in asked.into_iter().zip(&all_rows) {

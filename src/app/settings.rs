@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use gatecheck_backend::{measure::machine::cores, mock::MockScript};
 use gatecheck_model::tokenizer::Truncation;
 
-use super::{arms::ArmKind, defaults, source::ModelReference};
+use super::{arms::ArmKind, defaults};
 
 /// What is compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,12 +17,6 @@ pub struct Comparison {
     pub group_size: Option<u32>,
     /// Bits of their word embeddings.
     pub embedding_bits: Option<u32>,
-    /// Converted models that are there already, measured beside the arms.
-    #[serde(default)]
-    pub candidates: Vec<ModelReference>,
-    /// Whether their weights may be others than those of the model.
-    #[serde(default)]
-    pub any_weights: bool,
 }
 
 /// Where artefacts lie, and whether they may be made.

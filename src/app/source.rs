@@ -18,6 +18,15 @@ pub struct ModelReference {
     pub source: String,
 }
 
+/// Converted models that are there already, measured beside the arms.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidates {
+    /// The models.
+    pub references: Vec<ModelReference>,
+    /// Whether their weights may be others than those of the original.
+    pub any_weights: bool,
+}
+
 /// Where a model's files are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModelPlace {

@@ -65,7 +65,7 @@ fn what_is_no_record_is_refused() {
     assert!(read("{\"schema_version\": 1}").contains("missing field"));
     assert_eq!(
         read("{\"schema_version\": 99}"),
-        "error: `out/record.json` has format version 99; this program reads 1 to 3\n\nhint: use the version of \
+        "error: `out/record.json` has format version 99; this program reads 1 to 4\n\nhint: use the version of \
          gatecheck that measured it (`tool_version`)\n"
     );
 }

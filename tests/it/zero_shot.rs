@@ -8,7 +8,7 @@ use gatecheck::app::{
     cell::Effort,
     defaults,
     event::Silent,
-    plan::{self, Original},
+    plan::{self, Files, Original},
     record,
     settings::{Comparison, Measuring, Texts, ZeroShotSettings},
     source::ModelSource,
@@ -92,8 +92,9 @@ fn measured(place: &Place, dataset: &Dataset, case: &Case) -> RunRecord {
     let texts = Texts { zero_shot, ..Texts::default() };
     let original = Original::open(source).unwrap();
     let asked = plan::ask(&original, dataset, &texts, measuring.batch_size, &place.path("")).unwrap();
-    let arms = plan::arms(&comparison, &measuring).unwrap();
-    let arms = arms.into_iter().map(|arm| arm.with_files(&original, None, 1).unwrap()).collect();
+    let arms = plan::arms(&comparison, &[], &measuring).unwrap();
+    let arms =
+        arms.into_iter().map(|arm| arm.with_files(&original, Files::Original, false, 1).unwrap()).collect();
     let mut cell = plan::cell(original.facts().unwrap(), asked, arms, &measuring, defaults::policy(), None);
     cell.effort = Effort { throughput_s: 0.0, pause: Duration::ZERO, ..cell.effort };
     let program = env!("CARGO_BIN_EXE_gatecheck").into();

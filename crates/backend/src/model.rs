@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use gatecheck_model::{batch::Batch, blueprint::head::Head, checkpoint::Checkpoint, config::ModelConfig};
+use gatecheck_model::{
+    batch::Batch, blueprint::head::Head, candidate, checkpoint::Checkpoint, config::ModelConfig,
+};
 
 use crate::{error::BackendError, facts::Facts};
 
@@ -46,7 +48,7 @@ impl LoadOptions {
             let checkpoint = Checkpoint::open(&self.folder, &config)?;
             return Ok((config, checkpoint));
         };
-        let config = ModelConfig::of_candidate(&self.folder, original)?;
+        let config = candidate::configuration(&self.folder, original)?;
         let checkpoint = Checkpoint::open_with(&self.folder, original, &config)?;
         Ok((config, checkpoint))
     }

@@ -136,7 +136,7 @@ impl Candidate {
             return Err(CandidateError::Same { folder: folder.to_owned() });
         }
         let model = ModelConfig::open(original)?;
-        let config = configuration(folder, original, &model)?;
+        let config = configuration_of(folder, original, &model)?;
         let artefact = Artefact::of_candidate(folder, &config)?;
         let checkpoint = Checkpoint::open_with(folder, original, &config)?;
         whole::check_with(&checkpoint, &config)?;
@@ -160,8 +160,13 @@ impl Candidate {
     }
 }
 
-/// The configuration that a candidate is loaded by: that of its original, with its own quantization.
-pub fn configuration(
+/// The configuration that the candidate in `folder` is loaded by: that of the model in `original`, with its own
+/// quantization.
+pub fn configuration(folder: &Path, original: &Path) -> Result<ModelConfig, CandidateError> {
+    configuration_of(folder, original, &ModelConfig::open(original)?)
+}
+
+fn configuration_of(
     folder: &Path,
     original: &Path,
     model: &ModelConfig,

@@ -195,10 +195,10 @@ impl Checkpoint {
             Mode::Affine => biases,
             _ => !biases && scale == Dtype::U8,
         });
-        let schemes = modes.filter_map(|mode| {
+        let mut schemes = modes.filter_map(|mode| {
             Scheme::new(mode, u32::try_from(bits).ok()?, u32::try_from(group_size).ok()?).ok()
         });
-        schemes.filter(|_| fits).next().ok_or_else(|| {
+        schemes.next().filter(|_| fits).ok_or_else(|| {
             let without = if biases { "" } else { ", and no biases" };
             format!("{words} words and {groups} scales for {columns} columns{without}: MLX packs nothing so")
         })

@@ -7,7 +7,6 @@ use serde_json::Value;
 use crate::{
     architecture::Architecture,
     blueprint::{Blueprint, Graph, Limits, head::Head},
-    candidate::{self, CandidateError},
     json::{self, Json},
     pooling::{self, Sentences},
     quantization::QuantizationConfig,
@@ -77,11 +76,6 @@ impl ModelConfig {
             lower_case,
             tokenizer_class,
         })
-    }
-
-    /// The configuration of what is in `folder`, taken from the model in `original` but for the quantization.
-    pub fn of_candidate(folder: &Path, original: &Path) -> Result<Self, CandidateError> {
-        candidate::configuration(folder, original, &Self::open(original)?)
     }
 
     /// Whether another `config.json` describes the same graph.

@@ -48,14 +48,18 @@ pub enum Files {
     /// The original's.
     Original,
     /// Those of an artefact.
-    Converted(Artefact),
+    Converted(Box<Artefact>),
     /// Those of a candidate that was given.
     Given(ModelSource),
 }
 
 /// The arms asked for, if this program has what runs them.
-pub fn arms(comparison: &Comparison, measuring: &Measuring) -> Result<Vec<Arm>, PlanError> {
-    let Comparison { arms, group_size, embedding_bits, candidates, any_weights: _ } = comparison;
+pub fn arms(
+    comparison: &Comparison,
+    candidates: &[ModelReference],
+    measuring: &Measuring,
+) -> Result<Vec<Arm>, PlanError> {
+    let Comparison { arms, group_size, embedding_bits } = comparison;
     let backend = |name: &String, is_candle: bool| match measuring.mock.get(name) {
         Some(script) => Ok(BackendKind::Mock(script.clone())),
         None if is_candle => Ok(BackendKind::Candle),

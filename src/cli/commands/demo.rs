@@ -6,6 +6,7 @@ use crate::{
         arms, defaults, demo,
         run::Request,
         settings::{Artefacts, Comparison},
+        source::Candidates,
     },
     cli::{args::DemoArgs, error::CliError, printer::Printer},
 };
@@ -17,9 +18,8 @@ pub(crate) fn demo(args: &DemoArgs, printer: Printer) -> Result<u8, CliError> {
             arms: arms::choose(&args.arms, args.quantization.bits, None, 0)?,
             group_size: args.quantization.group_size,
             embedding_bits: args.quantization.embedding_bits,
-            candidates: Vec::new(),
-            any_weights: false,
         },
+        candidates: Candidates::default(),
         policy: with_gates(defaults::policy(), &args.gates)?,
         measuring: run::measuring(&args.measuring)?,
         artefacts: Artefacts { folder: files.join("mlx_converted"), may_convert: true },

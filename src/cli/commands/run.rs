@@ -23,7 +23,7 @@ use crate::{
         resume,
         run::{self, Job, Outcome, Request, out_folder},
         settings::{Artefacts, Comparison, Measuring},
-        source::{DatasetReference, ModelReference},
+        source::{Candidates, DatasetReference, ModelReference},
     },
     cli::{
         args::{MeasuringArgs, RunArgs},
@@ -45,13 +45,11 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
         ..defaults::policy()
     };
     let names = names(args, &resolver)?;
-    let candidates = resolver.candidates(&args.model, &args.candidate, !args.arms.is_empty())?;
+    let references = resolver.candidates(&args.model, &args.candidate, !args.arms.is_empty())?;
     let comparison = Comparison {
-        arms: arms::choose(&args.arms, args.quantization.bits, bits, candidates.len())?,
+        arms: arms::choose(&args.arms, args.quantization.bits, bits, references.len())?,
         group_size: args.quantization.group_size.or(group_size),
         embedding_bits: args.quantization.embedding_bits,
-        candidates,
-        any_weights: args.any_weights,
     };
     let policy = with_gates(limits, &args.gates)?;
     let measuring = measuring(&args.measuring)?;
@@ -60,6 +58,7 @@ pub(crate) fn run(args: &RunArgs, printer: Printer) -> Result<u8, CliError> {
         datasets: datasets(args, &names, &resolver, &model)?,
         model,
         comparison,
+        candidates: Candidates { references, any_weights: args.any_weights },
         artefacts: Artefacts { folder: args.output_dir.clone(), may_convert: !args.no_convert },
         measuring,
         policy,

@@ -53,7 +53,7 @@ mod tests {
         let record = fixture::record();
         let bytes = Json.serialize(&Report::new(&record, &record.policy)).unwrap();
         let value: Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(value["schema_version"], 2);
+        assert_eq!(value["schema_version"], 3);
         assert_eq!(value["dataset"]["rows"], 600);
         let by_id = |list: &Value, id: &str| {
             list.as_array()
