@@ -48,6 +48,7 @@ fn main() -> Outcome {
         "one",
         br#"{"metadata": {"total_size": 4}, "weight_map": {"a.weight": "model-1.safetensors"}}"#,
     )?;
+    put("npz", "small", SMALL_NPZ)?;
     put("vocabulary", "bert", b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##text\nand\n,\n")?;
     let rows = fs::read_to_string(root.join("datasets/demo-nli/validation.jsonl"))?;
     let rows: String = rows.split_inclusive('\n').take(8).collect();
@@ -77,6 +78,9 @@ fn main() -> Outcome {
     put("record", "sample", &[&[cut as u8], whole.as_slice(), &columns].concat())?;
     put("journal", "sample", &journal_of(&sample)?)
 }
+
+/// What `numpy.savez_compressed` makes of one vector and one matrix.
+const SMALL_NPZ: &[u8] = include_bytes!("../fuzz/small.npz");
 
 /// Files of this name below a folder.
 fn files(folder: &Path, name: &str) -> Result<Vec<PathBuf>, Box<dyn Error>> {

@@ -4,6 +4,7 @@
 mod arms;
 mod bad_input;
 mod bad_model;
+mod candidate_cli;
 mod cli;
 mod completeness;
 mod convert_cli;
