@@ -7,7 +7,7 @@ use gatecheck_base::{fs::FileError, kind::ErrorKind};
 
 use super::{
     arms::ArmError, config::ConfigFileError, judge::JudgeError, plan::PlanError, prepare::PrepareError,
-    record::RecordError, resolve::ResolveError, upload::UploadError,
+    record::RecordError, resolve::ResolveError, upload::UploadError, verify::VerifyError,
 };
 
 /// Why the application did not do what it was asked for.
@@ -40,6 +40,9 @@ pub enum AppError {
     /// An upload.
     #[error(transparent)]
     Upload(#[from] UploadError),
+    /// An artefact that is not whole.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// A file to be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -60,6 +63,7 @@ impl AppError {
             Self::Judge(error) => error.hint(),
             Self::Record(error) => error.hint(),
             Self::Upload(error) => error.hint(),
+            Self::Verify(error) => error.hint(),
             Self::SharedFolder(_) => Some("measure them in two runs, each with its own `--out`".to_owned()),
             Self::Worker(_) | Self::File(_) => None,
         }
@@ -74,6 +78,7 @@ impl AppError {
             Self::Judge(error) => error.kind(),
             Self::Record(error) => error.kind(),
             Self::Upload(error) => error.kind(),
+            Self::Verify(error) => error.kind(),
             Self::File(error) => error.kind(ErrorKind::Disk),
             Self::Worker(_) => ErrorKind::Worker,
             Self::Resolve(_) | Self::Arms(_) | Self::SharedFolder(_) => ErrorKind::Usage,

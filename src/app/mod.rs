@@ -28,4 +28,5 @@ pub mod settings;
 pub mod source;
 pub mod unknown;
 pub mod upload;
+pub mod verify;
 pub mod version;

@@ -240,6 +240,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn configured_candidates_stand_in_where_nothing_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("models.yaml");
+        let text =
+            "models:\n  - {name: mine, hf_name: org/mine, candidates: [org/mine-4bit, org/mine-8bit]}\n";
+        std::fs::write(&file, text).unwrap();
+        let resolver = Resolver::new(&[file.display().to_string()]).unwrap();
+        let names = |model: &str, words: &[&str], has_arms| {
+            let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+            let found = resolver.candidates(model, &words, has_arms).unwrap();
+            found.into_iter().map(|reference| reference.source).collect::<Vec<_>>()
+        };
+        assert_eq!(names("mine", &[], false), ["org/mine-4bit", "org/mine-8bit"]);
+        assert_eq!(names("mine", &["org/other"], false), ["org/other"]);
+        assert!(names("mine", &[], true).is_empty() && names("org/mine", &[], false).is_empty());
+    }
+
+    #[test]
     fn hub_ids_have_one_slash() {
         for id in ["sentence-transformers/all-MiniLM-L6-v2", "a/b.c"] {
             assert!(is_hub_id(id), "{id}");

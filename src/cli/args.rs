@@ -9,7 +9,10 @@ use crate::app::defaults;
 
 use crate::app::version::VERSION;
 
-use super::commands::upload::{EXIT_CODES as EXIT_CODES_OF_UPLOAD, UploadArgs};
+use super::commands::{
+    upload::{EXIT_CODES as EXIT_CODES_OF_UPLOAD, UploadArgs},
+    verify::{EXIT_CODES as EXIT_CODES_OF_VERIFY, VerifyArgs},
+};
 
 /// May this converted model ship in place of the original?
 #[derive(Debug, Parser)]
@@ -54,6 +57,9 @@ pub(crate) enum Command {
     /// Put a converted model on the Hub, with the record of a run that it passed
     #[command(after_help = EXIT_CODES_OF_UPLOAD)]
     Upload(UploadArgs),
+    /// Check a converted model of any tool: checksums, configuration, weights, a few texts on the arm
+    #[command(after_help = EXIT_CODES_OF_VERIFY)]
+    Verify(VerifyArgs),
     /// Render the reports of a run again, from what was measured
     #[command(after_help = EXIT_CODES)]
     Report(ReportArgs),

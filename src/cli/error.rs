@@ -7,6 +7,7 @@ use gatecheck_judge::gate::exit_code;
 use crate::app::{
     arms::ArmError, config::ConfigFileError, error::AppError, judge::JudgeError, plan::PlanError,
     prepare::PrepareError, record::RecordError, resolve::ResolveError, upload::UploadError,
+    verify::VerifyError,
 };
 
 /// An error that ends the program.
@@ -77,5 +78,6 @@ of_the_application!(
     RecordError,
     ResolveError,
     UploadError,
+    VerifyError,
     WorkerError
 );

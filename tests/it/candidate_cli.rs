@@ -154,3 +154,57 @@ fn flags_of_mlx_lm_and_recipes_work() {
         "`nvfp4` has 4 bits and groups of 16, and no others",
     );
 }
+
+#[test]
+fn an_artefact_is_verified_on_disk_and_on_the_arm() {
+    let place = place();
+    let verified = |arguments: &str| {
+        let output = place.gatecheck(&format!("verify {arguments}"));
+        (output.code, output.stdout + &output.stderr)
+    };
+    let (code, text) = verified("theirs --model model --full-test");
+    assert_eq!(code, 0, "{text}");
+    for words in [
+        "checksums none recorded",
+        ": 4 bits, groups of 32",
+        "answers   ",
+        "stage     layer.0",
+        "parts     nowhere",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    // Without its tokenizer and its original nothing can be put through it.
+    let (code, text) = verified("theirs");
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("original  not here") && text.contains("error: "), "{text}");
+    // gatecheck's own has checksums, and knows its original.
+    assert_eq!(place.gatecheck("convert --model model --bits 8 --mlx-path ours").code, 0);
+    let (code, text) = verified("ours --full-test");
+    assert!(code == 0 && text.contains("original  model\n") && text.contains(" files hold\n"), "{text}");
+    let path = place.path("ours/model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let (code, text) = verified("ours");
+    assert!(
+        code == 3 && text.contains("`model.safetensors` has another checksum than recorded"),
+        "{code} {text}"
+    );
+    told(&place, "verify nowhere", 3, "`nowhere` is not a converted model: there is no such folder");
+    told(&place, "verify theirs --full-test --model ./nowhere", 2, "there is no model folder");
+}
+
+#[test]
+fn weights_of_another_model_part_somewhere() {
+    let place = place();
+    let path = place.path("model/model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let header = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+    bytes[header..].as_chunks_mut::<4>().0.reverse();
+    std::fs::write(&path, bytes).unwrap();
+    let output = place.gatecheck("verify theirs --model model --full-test");
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    assert!(output.stdout.contains("is not a conversion of this model"), "{}", output.stdout);
+    assert!(output.stdout.contains("parts     at `embeddings`"), "{}", output.stdout);
+}

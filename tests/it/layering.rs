@@ -58,7 +58,11 @@ const LAYERS: &[(&str, &[Row])] = &[
             ("record", &["cell", "event", "runner", "version"]),
             ("judge", &["record"]),
             ("upload", &["event", "record", "version"]),
-            ("error", &["arms", "config", "judge", "plan", "prepare", "record", "resolve", "upload"]),
+            ("verify", &["backends"]),
+            (
+                "error",
+                &["arms", "config", "judge", "plan", "prepare", "record", "resolve", "upload", "verify"],
+            ),
             (
                 "run",
                 &[

@@ -12,6 +12,7 @@ use crate::{
     checkpoint::Checkpoint,
     config::{ConfigError, ModelConfig},
     convert::{Artefact, ConvertError, whole},
+    holdings::Tally,
     json, pooling,
     quantization::QuantizationConfig,
     weights::WeightError,
@@ -31,6 +32,8 @@ pub struct Candidate {
     pub expected_bytes: u64,
     /// Which tool has made it, as far as can be told.
     pub tool: String,
+    /// Whether its weights are those of the original, as far as their bits allow.
+    pub is_conversion: bool,
     /// What is odd about it, in plain words.
     pub findings: Vec<String>,
 }
@@ -139,11 +142,12 @@ impl Candidate {
         let config = configuration_of(folder, original, &model)?;
         let artefact = Artefact::of_candidate(folder, &config)?;
         let checkpoint = Checkpoint::open_with(folder, original, &config)?;
-        whole::check_with(&checkpoint, &config)?;
+        whole::check_with(&checkpoint, &config, &Tally::default())?;
         let source = Checkpoint::open(original, &model)?;
         let mut findings = heads(folder, &model);
         let (deviations, of) = fidelity::compare(&checkpoint, &source)?;
-        if !deviations.is_empty() {
+        let is_conversion = deviations.is_empty();
+        if !is_conversion {
             let folder = folder.to_owned();
             let error = CandidateError::NotAConversion { folder, deviations, of };
             if !any_weights {
@@ -155,8 +159,27 @@ impl Candidate {
             Some(bytes) => bytes,
             None => size::expected(&checkpoint, &source, config.quantization.as_ref(), artefact.size_bytes)?,
         };
-        let tool = tool(&artefact);
-        Ok(Self { artefact, config, expected_bytes, tool, findings })
+        let tool = Self::tool(&artefact);
+        Ok(Self { artefact, config, expected_bytes, tool, is_conversion, findings })
+    }
+
+    /// The tool that made an artefact, by what it leaves there.
+    pub fn tool(artefact: &Artefact) -> String {
+        if let Some(metadata) = &artefact.metadata {
+            return format!("gatecheck {}", metadata.tool_version);
+        }
+        let has = |name: &str| artefact.folder.join(name).is_file();
+        let readme = std::fs::read_to_string(artefact.folder.join("README.md")).unwrap_or_default();
+        for tool in ["mlx-embeddings", "mlx-lm", "mlx-vlm"] {
+            if readme.contains(&format!("using {tool} version")) {
+                return tool.to_owned();
+            }
+        }
+        match (has("weights.npz"), has("model.safetensors.index.json")) {
+            (true, _) => "a converter that writes `weights.npz`".to_owned(),
+            (_, true) if has("model.safetensors") => "mlx-embeddings, mlx-lm or a relative".to_owned(),
+            _ => "an unknown tool".to_owned(),
+        }
     }
 }
 
@@ -229,25 +252,6 @@ fn heads(folder: &Path, model: &ModelConfig) -> Vec<String> {
         findings.push(format!("it names the classes {own} where the original names them {theirs}"));
     }
     findings
-}
-
-/// The tool that made an artefact, by what it leaves there.
-fn tool(artefact: &Artefact) -> String {
-    if let Some(metadata) = &artefact.metadata {
-        return format!("gatecheck {}", metadata.tool_version);
-    }
-    let has = |name: &str| artefact.folder.join(name).is_file();
-    let readme = std::fs::read_to_string(artefact.folder.join("README.md")).unwrap_or_default();
-    for tool in ["mlx-embeddings", "mlx-lm", "mlx-vlm"] {
-        if readme.contains(&format!("using {tool} version")) {
-            return tool.to_owned();
-        }
-    }
-    match (has("weights.npz"), has("model.safetensors.index.json")) {
-        (true, _) => "a converter that writes `weights.npz`".to_owned(),
-        (_, true) if has("model.safetensors") => "mlx-embeddings, mlx-lm or a relative".to_owned(),
-        _ => "an unknown tool".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod config;
 pub mod convert;
 pub mod error;
 pub mod files;
+pub mod holdings;
 mod json;
 pub mod load;
 pub mod names;

@@ -141,7 +141,7 @@ impl Arm {
             Files::Given(source) => {
                 let files = stamps(&source.folder)?;
                 let candidate = Candidate::open(&source.folder, original.folder(), any_weights)?;
-                let Candidate { artefact, config, expected_bytes, tool, findings } = candidate;
+                let Candidate { artefact, config, expected_bytes, tool, findings, .. } = candidate;
                 artefact.check_sums()?;
                 Ok(ArmPlan {
                     role,

@@ -35,6 +35,7 @@ pub use recipe::{Choices, EMBEDDING_BITS, GROUP_SIZE, Recipe};
 pub use rules::{Mixed, Rule};
 pub use run::{Outcome, Progress, Request, Stage, convert};
 pub use table::{Group, table};
+pub use whole::holdings;
 
 /// Largest shard of an artefact, in bytes: that of mlx-lm and of the Hub's own tools.
 pub const SHARD_BYTES: u64 = 5_000_000_000;
