@@ -1,7 +1,7 @@
 //! Errors on their way to the user: what happened, why, the way out, and the exit code.
 
 use gatecheck_backend::worker::WorkerError;
-use gatecheck_base::{fs::FileError, kind::ErrorKind};
+use gatecheck_base::fs::FileError;
 use gatecheck_judge::gate::exit_code;
 
 use crate::app::{
@@ -45,15 +45,7 @@ impl CliError {
 
 impl From<AppError> for CliError {
     fn from(error: AppError) -> Self {
-        Self { hint: error.hint(), exit_code: exit_code(error.kind()), error: error.into() }
-    }
-}
-
-/// The exit code of each kind of error.
-fn exit_code(kind: ErrorKind) -> u8 {
-    match kind {
-        ErrorKind::Usage => exit_code::USAGE,
-        ErrorKind::Network | ErrorKind::Disk | ErrorKind::Model | ErrorKind::Worker => exit_code::ERROR,
+        Self { hint: error.hint(), exit_code: exit_code::of_error(error.kind()), error: error.into() }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The exit codes of the program. They are part of its interface and do not change.
 
+use gatecheck_base::kind::ErrorKind;
+
 use super::verdict::Verdict;
 
 /// Every judged gate passed.
@@ -20,6 +22,14 @@ pub fn of(verdict: Verdict) -> u8 {
         Verdict::Fail => FAIL,
         Verdict::Error => ERROR,
         Verdict::Inconclusive | Verdict::NotJudged => INCONCLUSIVE,
+    }
+}
+
+/// The exit code of an error of this kind.
+pub fn of_error(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Usage => USAGE,
+        ErrorKind::Network | ErrorKind::Disk | ErrorKind::Model | ErrorKind::Worker => ERROR,
     }
 }
 

@@ -197,7 +197,7 @@ fn drop_high(line: &Line<'_>, id: Metric) -> Option<f64> {
 
 /// A cell that no spreadsheet takes for a formula: text that would begin one gets an apostrophe before it, a number
 /// stays as it is (<https://owasp.org/www-community/attacks/CSV_Injection>).
-fn inert(cell: &str) -> Cow<'_, str> {
+pub(super) fn inert(cell: &str) -> Cow<'_, str> {
     let is_number = || cell.parse::<f64>().is_ok_and(f64::is_finite) && !cell.starts_with('+');
     let begins_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if begins_formula && !is_number() { format!("'{cell}").into() } else { cell.into() }
@@ -221,12 +221,12 @@ fn recall(line: &Line<'_>) -> String {
     each.collect::<Vec<_>>().join(";")
 }
 
-fn number(number: Option<f64>) -> String {
+pub(super) fn number(number: Option<f64>) -> String {
     number.map_or(String::new(), |number| ten_digits(number).to_string())
 }
 
 /// The word that stands for an enum variant in JSON.
-fn word(variant: &impl serde::Serialize) -> String {
+pub(super) fn word(variant: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(variant).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }

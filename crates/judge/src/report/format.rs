@@ -30,6 +30,16 @@ impl Format {
         }
     }
 
+    /// The name of the file that holds the matrix of many cells.
+    pub fn matrix_file_name(self) -> &'static str {
+        match self {
+            Self::Json => "matrix.json",
+            Self::Csv => "matrix.csv",
+            Self::Markdown => "matrix.md",
+            Self::Junit => "matrix-junit.xml",
+        }
+    }
+
     /// What writes it.
     pub fn exporter(self) -> &'static dyn Exporter {
         match self {

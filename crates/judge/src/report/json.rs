@@ -11,12 +11,17 @@ pub(super) struct Json;
 
 impl Exporter for Json {
     fn serialize(&self, report: &Report) -> Result<Vec<u8>, ReportError> {
-        let mut value = serde_json::to_value(report)?;
-        round(&mut value);
-        let mut bytes = serde_json::to_vec_pretty(&value)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        bytes(report)
     }
+}
+
+/// Anything as JSON in this form.
+pub(super) fn bytes(document: &impl serde::Serialize) -> Result<Vec<u8>, ReportError> {
+    let mut value = serde_json::to_value(document)?;
+    round(&mut value);
+    let mut bytes = serde_json::to_vec_pretty(&value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 fn round(value: &mut Value) {

@@ -24,10 +24,16 @@ fn suite(report: &Report) -> TestSuite {
     suite.set_time(Duration::try_from_secs_f64(report.wall_s).unwrap_or_default());
     suite.add_property(("verdict", report.verdict.words()));
     for gate in &report.gates {
-        suite.add_test_case(case(report, &view::gate_name(report, gate), &gate.arm, status(report, gate)));
+        suite.add_test_case(case(
+            report,
+            &view::gate_name(report, gate),
+            &gate.arm,
+            status(report.policy.strict, gate),
+        ));
     }
     // A run in which nothing was judged must not look green.
-    let is_bad = |gate: &&GateResult| matches!(status(report, gate), TestCaseStatus::NonSuccess { .. });
+    let is_bad =
+        |gate: &&GateResult| matches!(status(report.policy.strict, gate), TestCaseStatus::NonSuccess { .. });
     if report.verdict != Verdict::Pass && !report.gates.iter().any(|gate| is_bad(&gate)) {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_message("nothing was judged").set_type(report.verdict.words());
@@ -42,12 +48,13 @@ fn case(report: &Report, name: &str, arm: &str, status: TestCaseStatus) -> TestC
     case
 }
 
-fn status(report: &Report, gate: &GateResult) -> TestCaseStatus {
+/// What a gate is to a CI.
+pub(super) fn status(strict: bool, gate: &GateResult) -> TestCaseStatus {
     let mut status = match gate.verdict {
         Verdict::Pass => TestCaseStatus::success(),
         Verdict::Fail | Verdict::Inconclusive => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Verdict::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
-        Verdict::NotJudged if report.policy.strict => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::NotJudged if strict => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Verdict::NotJudged => TestCaseStatus::skipped(),
     };
     status.set_message(view::plain(&gate.reason)).set_type(gate.verdict.words());

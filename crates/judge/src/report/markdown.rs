@@ -34,7 +34,8 @@ pub fn escape(foreign: &str) -> String {
     text
 }
 
-fn table(header: &[String], rows: impl Iterator<Item = Vec<String>>) -> String {
+/// A table of foreign cells.
+pub(super) fn table(header: &[String], rows: impl Iterator<Item = Vec<String>>) -> String {
     let line = |cells: &[String]| {
         let cells: Vec<String> = cells.iter().map(|cell| escape(cell)).collect();
         format!("| {} |\n", cells.join(" | "))

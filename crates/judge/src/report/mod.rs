@@ -7,6 +7,7 @@ mod format;
 mod json;
 mod junit;
 mod markdown;
+pub mod matrix;
 mod notes;
 mod schema;
 pub mod table;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gatecheck_base::fs;
 
-use super::{Report, render_all, schema_json, table};
+use super::{Report, matrix, render_all, schema_json, table};
 use crate::{
     fixture,
     record::{self, COLUMNS, RECORD},
@@ -28,6 +28,25 @@ fn check(name: &str, bytes: &[u8]) {
 #[test]
 fn schema_is_the_committed_one() {
     check("schema.json", schema_json().unwrap().as_bytes());
+}
+
+#[test]
+fn matrix_is_the_committed_one() {
+    check("matrix.schema.json", matrix::schema_json().unwrap().as_bytes());
+    let sample = matrix::tests::sample();
+    for (name, bytes) in matrix::render(&sample).unwrap() {
+        check(&format!("sample/{name}"), &bytes);
+    }
+    check("sample/matrix.txt", matrix::table::render(&sample).as_bytes());
+    let schema = serde_json::from_str(&matrix::schema_json().unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for matrix in [&sample, &matrix::Matrix::new(&[])] {
+        let (_, bytes) = matrix::render(matrix).unwrap().swap_remove(0);
+        let document = serde_json::from_slice(&bytes).unwrap();
+        let offences: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(offences.is_empty(), "{offences:?}");
+    }
+    assert!(!validator.is_valid(&serde_json::json!({ "schema_version": 1 })));
 }
 
 #[test]
