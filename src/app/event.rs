@@ -24,6 +24,11 @@ pub enum Event<'a> {
         /// What happened.
         message: &'a str,
     },
+    /// Something that is worth a line.
+    Said {
+        /// The line.
+        line: &'a str,
+    },
     /// So much of a piece of work is done, such as a download. Ends with the next event of another kind or
     /// task.
     At {

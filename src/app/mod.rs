@@ -3,6 +3,7 @@
 //!
 //! [`run`] has all the steps in a row for a model and its datasets.
 
+pub mod alone;
 pub mod arms;
 pub mod backends;
 pub mod catalogue;

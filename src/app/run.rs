@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-use gatecheck_backend::measure::machine::load;
+use gatecheck_backend::{measure::machine::load, worker::protocol::BackendKind};
 use gatecheck_base::fs::{FileError, check_writable, sha256};
 use gatecheck_judge::{
     journal::Journal,
@@ -13,7 +13,8 @@ use gatecheck_judge::{
 };
 
 use super::{
-    cell::Cell,
+    alone,
+    cell::{ArmPlan, Cell},
     defaults,
     error::AppError,
     event::Observer,
@@ -190,14 +191,22 @@ pub(super) fn cells(
     Ok(cells)
 }
 
-/// Measures and judges one cell, and writes its record and reports.
+/// Measures and judges one cell, and writes its record and reports. Waits until no other process measures.
 pub fn measure(job: Job, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, AppError> {
-    let Job { cell, out, start } = job;
+    let Job { mut cell, out, start } = job;
+    // Scripted arms disturb nobody, and nobody them.
+    let is_scripted = |arm: &ArmPlan| matches!(arm.spec.backend, BackendKind::Mock(_));
+    let turn = (!cell.arms.iter().all(is_scripted)).then(|| alone::turn(workers, observer));
+    if turn.as_ref().is_some_and(|turn| turn.waited) {
+        // What there is of it is the other's.
+        cell.load_before = None;
+    }
     let launcher = workers.launcher();
     let (record, journal) = match start {
         Start::Fresh(begun) => record::measure(&cell, &out, begun, launcher, observer)?,
         Start::Resumed(journal, so_far) => record::go_on(&cell, journal, &so_far, &out, launcher, observer)?,
     };
+    drop(turn);
     let report = judge::judge(&out, &record, &record.policy)?;
     record::close(journal, &record, &out)?;
     Ok(Outcome { record, report })

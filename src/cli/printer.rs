@@ -110,6 +110,7 @@ impl Observer for Progress {
             Event::Failed { arm, message } => {
                 self.line(&format!("arm `{arm}` failed: {}", gatecheck_judge::report::view::plain(message)));
             }
+            Event::Said { line } => self.line(line),
             Event::At { task, done, total } => self.at(task, *done, *total),
         }
     }

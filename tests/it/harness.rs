@@ -1,7 +1,7 @@
 //! A folder of a test's own, the program in it, and what the program said.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -17,6 +17,8 @@ const CLASSES: [&str; 3] = ["entailment", "neutral", "contradiction"];
 /// A temporary folder in which the program runs.
 pub(crate) struct Place {
     folder: TempDir,
+    /// Where the lock of measuring lies: tests wait for no other process than their own.
+    cache: TempDir,
 }
 
 /// How a command ended.
@@ -30,7 +32,7 @@ pub(crate) struct Output {
 impl Place {
     /// An empty folder.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), cache: tempfile::tempdir().unwrap() }
     }
 
     /// With the tiny classifier in `model` and 600 rows in `rows.jsonl`.
@@ -50,6 +52,11 @@ impl Place {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The cache of the program.
+    pub(crate) fn cache(&self) -> &Path {
+        self.cache.path()
     }
 
     pub(crate) fn write(&self, name: &str, content: &str) {
@@ -90,6 +97,7 @@ impl Place {
             command.env_remove(name);
         }
         command.env("HF_HOME", self.path("hf")).env("HF_HUB_OFFLINE", "1");
+        command.env("GATECHECK_CACHE", self.cache.path()).env("MLX_TEMP_DIR", self.path("mlx"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -55,6 +55,7 @@ const LAYERS: &[(&str, &[Row])] = &[
             ("plan", &["arms", "cell", "defaults", "inputs", "settings", "source"]),
             ("runner", &["backends", "cell", "event", "version"]),
             ("measure", &[]),
+            ("alone", &["event", "measure"]),
             ("record", &["cell", "event", "runner", "version"]),
             ("judge", &["record"]),
             ("upload", &["event", "record", "version"]),
@@ -66,8 +67,8 @@ const LAYERS: &[(&str, &[Row])] = &[
             (
                 "run",
                 &[
-                    "cell", "defaults", "error", "event", "judge", "measure", "plan", "prepare", "record",
-                    "settings", "source",
+                    "alone", "cell", "defaults", "error", "event", "judge", "measure", "plan", "prepare",
+                    "record", "settings", "source",
                 ],
             ),
             ("resume", &["error", "event", "record", "run", "source", "version"]),

@@ -1,6 +1,7 @@
 //! Tests across modules, in one binary.
 #![expect(clippy::unwrap_used, reason = "in the helpers of tests a panic is a failed test")]
 
+mod alone;
 mod arms;
 mod bad_input;
 mod bad_model;

@@ -70,6 +70,24 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// The time of day of a moment, given in seconds since 1970-01-01 UTC: `14:03:22 UTC`.
+pub fn time_of_day(unix_s: u64) -> String {
+    let (hours, minutes, seconds) = (unix_s / 3600 % 24, unix_s / 60 % 60, unix_s % 60);
+    format!("{hours:02}:{minutes:02}:{seconds:02} UTC")
+}
+
+/// A time for people: `41 s`, `3 min 20 s`, `2 h 5 min`.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 9.95 {
+        return format!("{seconds:.1} s");
+    }
+    match seconds.round() as u64 {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
 /// Bytes in MB, where 1 MB is 10^6 bytes.
 pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
@@ -105,6 +123,13 @@ mod tests {
         assert_eq!(list(&["a"], 3), "`a`");
         assert_eq!(list(&["a", "b", "c"], 3), "`a`, `b` and `c`");
         assert_eq!(list(&["a", "b", "c"], 2), "`a`, `b` and 1 more");
+    }
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!(time_of_day(1_700_000_000), "22:13:20 UTC");
+        let shown = [0.04, 9.94, 9.96, 59.6, 200.0, 7_500.0].map(duration);
+        assert_eq!(shown, ["0.0 s", "9.9 s", "10 s", "1 min 0 s", "3 min 20 s", "2 h 5 min"]);
     }
 
     #[test]

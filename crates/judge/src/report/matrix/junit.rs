@@ -10,7 +10,7 @@ use crate::{
 
 pub(super) fn serialize(matrix: &Matrix) -> Result<Vec<u8>, ReportError> {
     let mut document = quick_junit::Report::new("gatecheck");
-    matrix.cells.iter().for_each(|cell| drop(document.add_test_suite(suite(cell))));
+    document.add_test_suites(matrix.cells.iter().map(suite));
     Ok(document.to_string()?.into_bytes())
 }
 
