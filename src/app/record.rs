@@ -6,7 +6,10 @@ use std::{
 };
 
 use gatecheck_backend::worker::Launcher;
-use gatecheck_base::{fs::FileError, kind::ErrorKind};
+use gatecheck_base::{
+    fs::{FileError, sha256},
+    kind::ErrorKind,
+};
 use gatecheck_judge::{
     journal::{self, Folded, Header, Journal, JournalError, fold},
     record::{self, ArmRecord, RunRecord},
@@ -182,6 +185,35 @@ fn is_empty(error: &JournalError) -> bool {
     matches!(error, JournalError::Headless { .. })
 }
 
+/// What a record is about, whatever model and dataset are called and by which gates it was judged: one checksum over
+/// the content of the model and of the dataset, their reading, the settings and the arms.
+pub fn content(record: &RunRecord) -> String {
+    let (mut model, mut dataset) = (record.model.clone(), record.dataset.clone());
+    for name in
+        [&mut model.name, &mut model.source, &mut dataset.name, &mut dataset.source, &mut dataset.split]
+    {
+        name.clear();
+    }
+    (model.revision, dataset.revision) = (None, None);
+    let arm = |arm: &ArmRecord| {
+        let ArmRecord { name, role, backend, quantization, size_bytes, expected_size_bytes, .. } = arm;
+        serde_json::json!([
+            name,
+            role,
+            backend,
+            quantization,
+            size_bytes,
+            expected_size_bytes,
+            arm.recipe_sha256,
+            arm.output_width
+        ])
+    };
+    let arms: Vec<_> = record.arms.iter().map(arm).collect();
+    let facts =
+        serde_json::json!([model, dataset, record.gold, record.tokens, record.seed, record.settings, arms]);
+    sha256(facts.to_string().as_bytes())
+}
+
 /// Refuses a cell that is not the one that the run in `folder` began with.
 pub fn check_unchanged(so_far: &RunRecord, cell: &Cell, folder: &Path) -> Result<(), RecordError> {
     match changed(so_far, &runner::begin(cell)) {
@@ -250,5 +282,34 @@ mod tests {
         now.arms[0].sessions.clear();
         now.arms[0].weights = "elsewhere".to_owned();
         assert_eq!(changed(&before, &now), None, "neither times nor places count");
+    }
+
+    #[test]
+    fn content_is_the_same_under_other_names_and_gates() {
+        let before = fixture::record();
+        type Change = fn(&mut RunRecord);
+        let same: [Change; 6] = [
+            |now| now.model.name = "twin".to_owned(),
+            |now| now.model.revision = Some("0".repeat(40)),
+            |now| now.dataset.source = "elsewhere.jsonl".to_owned(),
+            |now| now.policy.max_accuracy_drop = 0.5,
+            |now| now.arms[0].weights = "elsewhere".to_owned(),
+            |now| now.arms[0].latency.clear(),
+        ];
+        let other: [Change; 7] = [
+            |now| now.model.sha256 = String::new(),
+            |now| now.model.labels.reverse(),
+            |now| now.dataset.sha256 = String::new(),
+            |now| now.dataset.rows = 1,
+            |now| now.tokens[5] = 9,
+            |now| now.settings.threads = 9,
+            |now| now.arms[2].recipe_sha256 = None,
+        ];
+        let changed = |change: &Change| {
+            let mut now = before.clone();
+            change(&mut now);
+            content(&now) != content(&before)
+        };
+        assert!(!same.iter().any(changed) && other.iter().all(changed));
     }
 }

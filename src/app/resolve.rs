@@ -8,7 +8,7 @@ use gatecheck_data::dataset::DatasetSpec;
 
 use super::{
     config::{
-        Config, ConfigFileError, DatasetEntry, ModelEntry,
+        BUILT_IN, Config, ConfigFileError, DatasetEntry, ModelEntry,
         datasets::{PreprocessingEntry, Provider},
     },
     settings::{Texts, ZeroShotSettings},
@@ -78,6 +78,13 @@ impl Resolver {
     /// The names of all configured models.
     pub fn model_names(&self) -> Vec<String> {
         self.config.models().map(|(_, model)| model.name.clone()).collect()
+    }
+
+    /// The names of the models in the files that the user named; without such files, of all.
+    pub fn chosen_model_names(&self) -> Vec<String> {
+        let given = self.config.models().filter(|(place, _)| !place.file.starts_with(BUILT_IN));
+        let names: Vec<String> = given.map(|(_, model)| model.name.clone()).collect();
+        if names.is_empty() { self.model_names() } else { names }
     }
 
     fn dataset_names(&self) -> Vec<String> {

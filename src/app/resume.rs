@@ -40,6 +40,11 @@ impl Unfinished {
     pub fn timeout_s(&self) -> u64 {
         self.request.measuring.timeout_s
     }
+
+    /// Gives up what was measured.
+    pub(super) fn discard(self) -> Result<(), AppError> {
+        Ok(self.journal.remove()?)
+    }
 }
 
 /// The run in `folder` that was begun and not finished; nothing if there is none, or if it is finished after all.
@@ -104,6 +109,18 @@ pub fn plan(unfinished: Unfinished, observer: &mut dyn Observer) -> Result<Vec<J
     };
     record::check_unchanged(&so_far, &cell, &out)?;
     Ok(vec![Job { cell, out, start: Start::Resumed(journal, so_far) }])
+}
+
+/// Plans the rest of a run as `request` has it, which must come to what the run began with.
+pub(super) fn plan_as(
+    unfinished: Unfinished,
+    request: &Request,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Job>, AppError> {
+    let out = request.datasets.first().map(|(_, out)| out.clone()).unwrap_or_default();
+    let mut request = request.clone();
+    pin(&mut request, &unfinished.so_far, &out);
+    plan(Unfinished { request, ..unfinished }, observer)
 }
 
 #[cfg(test)]

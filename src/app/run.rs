@@ -97,15 +97,20 @@ pub fn out_folder(out: Option<&Path>, model: &str, dataset: &str, datasets: usiz
     match out {
         Some(out) if datasets == 1 => out.to_owned(),
         Some(out) => out.join(folder_name(dataset)),
-        None => Path::new(defaults::REPORTS).join(folder_name(&format!("{model}-{dataset}"))),
+        None => cell_folder(Path::new(defaults::REPORTS), model, dataset),
     }
+}
+
+/// The folder of a cell's reports among those of many.
+pub fn cell_folder(root: &Path, model: &str, dataset: &str) -> PathBuf {
+    root.join(folder_name(&format!("{model}-{dataset}")))
 }
 
 /// Longest name of a folder of reports, in bytes.
 const LONGEST: usize = 120;
 
 /// A name as that of one folder, on any file system: never a way out of its parent, never a hidden one.
-fn folder_name(name: &str) -> String {
+pub(super) fn folder_name(name: &str) -> String {
     let plain =
         |letter: char| if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '-' };
     let mut plain: String = name.chars().map(plain).collect();
@@ -142,7 +147,11 @@ pub fn plan(request: &Request, observer: &mut dyn Observer) -> Result<Vec<Job>, 
     cells(request, load(), |_| Ok(()), observer)?.into_iter().zip(datasets).map(job).collect()
 }
 
-fn begun(request: &Request, dataset: &(DatasetReference, PathBuf)) -> Result<serde_json::Value, AppError> {
+/// What the journal of this dataset is to keep.
+pub(super) fn begun(
+    request: &Request,
+    dataset: &(DatasetReference, PathBuf),
+) -> Result<serde_json::Value, AppError> {
     let failed = |error| FileError::new("find", Path::new("."), error);
     let working_folder = std::env::current_dir().map_err(failed)?;
     let request = Request { datasets: vec![dataset.clone()], ..request.clone() };

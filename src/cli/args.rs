@@ -26,7 +26,7 @@ pub(crate) struct Cli {
 }
 
 /// Shown below every help text that ends in a verdict.
-const EXIT_CODES: &str = "Exit codes of `run`, `demo` and `report`: 0 every judged gate passed · 1 a gate failed · \
+const EXIT_CODES: &str = "Exit codes of `run`, `pipeline`, `demo` and `report`: 0 every judged gate passed · 1 a gate failed · \
                           2 wrong command line, configuration or data · 3 could not be measured (network, disk, a \
                           broken model, a crash) · 4 inconclusive, or nothing was judged";
 
@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// Convert a model to a (quantized) MLX artefact
     #[command(after_help = CONVERT_EXIT_CODES)]
     Convert(ConvertArgs),
+    /// Convert, measure and judge many models on many datasets, and put the verdicts into one report
+    #[command(after_help = EXIT_CODES)]
+    Pipeline(Box<PipelineArgs>),
     /// Run the embedded model on the embedded dataset; needs no network
     #[command(after_help = EXIT_CODES)]
     Demo(DemoArgs),
@@ -276,6 +279,59 @@ pub(crate) struct ConvertArgs {
     /// Convert again even if the artefact is there
     #[arg(long)]
     pub(crate) no_skip: bool,
+}
+
+/// Arguments of `pipeline`.
+#[derive(Debug, Args)]
+pub(crate) struct PipelineArgs {
+    /// Configuration files with models and datasets, beside the built-in ones
+    #[arg(long, value_name = "GLOB", num_args = 1..)]
+    pub(crate) config: Vec<String>,
+    /// Models: configured names, folders or Hub ids, set apart by commas or spaces [default: those of the files
+    /// given with `--config`, else all built-in ones]
+    #[arg(long, value_name = "MODELS", num_args = 1..)]
+    pub(crate) models: Vec<String>,
+    /// Datasets: configured names or files. Models named with `--models` are measured on all of these, others on those
+    /// of their benchmarks that are among them [default: the benchmarks of each model]
+    #[arg(long, value_name = "DATASETS", num_args = 1..)]
+    pub(crate) datasets: Vec<String>,
+    /// Downloads and conversions at once; measurements are always alone
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) jobs: u32,
+    /// Print the plan; do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Upload this artefact after it has passed, such as `minilm:q8`
+    #[arg(long, value_name = "MODEL:QUANT")]
+    pub(crate) upload: Vec<String>,
+    /// Go on with what was begun before; that is done in any case
+    #[arg(long, conflicts_with = "no_skip")]
+    pub(crate) resume: bool,
+    /// Measure again what was measured already
+    #[arg(long)]
+    pub(crate) no_skip: bool,
+    /// Only the first N labelled rows of each dataset
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Arms to measure, two or three of candle, mlx, mlx-qN; the first is the baseline
+    /// [default: candle,mlx-q<BITS>]
+    #[arg(long, value_delimiter = ',', value_name = "ARM,ARM")]
+    pub(crate) arms: Vec<String>,
+    #[command(flatten)]
+    pub(crate) quantization: QuantizationArgs,
+    #[command(flatten)]
+    pub(crate) measuring: MeasuringArgs,
+    #[command(flatten)]
+    pub(crate) gates: GateArgs,
+    /// Folder for the matrix, and for a folder of reports for each cell
+    #[arg(long, value_name = "DIR", default_value = defaults::REPORTS)]
+    pub(crate) out: PathBuf,
+    /// Folder of the converted models
+    #[arg(long, value_name = "DIR", default_value = defaults::ARTEFACTS)]
+    pub(crate) output_dir: PathBuf,
+    /// Print matrix.json (with `--dry-run` the plan as JSON) to standard output instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `demo`.

@@ -5,8 +5,8 @@ use gatecheck_base::fs::FileError;
 use gatecheck_judge::gate::exit_code;
 
 use crate::app::{
-    arms::ArmError, config::ConfigFileError, error::AppError, judge::JudgeError, plan::PlanError,
-    prepare::PrepareError, record::RecordError, resolve::ResolveError, upload::UploadError,
+    arms::ArmError, config::ConfigFileError, error::AppError, judge::JudgeError, pipeline::PipelineError,
+    plan::PlanError, prepare::PrepareError, record::RecordError, resolve::ResolveError, upload::UploadError,
     verify::VerifyError,
 };
 
@@ -45,6 +45,12 @@ impl CliError {
 
 impl From<AppError> for CliError {
     fn from(error: AppError) -> Self {
+        Self { hint: error.hint(), exit_code: exit_code::of_error(error.kind()), error: error.into() }
+    }
+}
+
+impl From<PipelineError> for CliError {
+    fn from(error: PipelineError) -> Self {
         Self { hint: error.hint(), exit_code: exit_code::of_error(error.kind()), error: error.into() }
     }
 }

@@ -71,9 +71,17 @@ const LAYERS: &[(&str, &[Row])] = &[
                     "record", "settings", "source",
                 ],
             ),
+            ("disk", &[]),
             ("resume", &["error", "event", "record", "run", "source", "version"]),
             ("demo", &["settings", "source"]),
             ("doctor", &["defaults", "demo", "error", "event", "measure", "plan", "prepare"]),
+            (
+                "pipeline",
+                &[
+                    "alone", "arms", "cell", "disk", "error", "event", "judge", "measure", "plan", "prepare",
+                    "record", "resume", "run", "runner", "source",
+                ],
+            ),
             ("catalogue", &["config", "defaults", "error", "plan", "prepare"]),
         ],
     ),

@@ -27,6 +27,7 @@ mod layering;
 mod mlx_threads;
 mod model_folder;
 mod native;
+mod pipeline;
 #[cfg(feature = "mlx")]
 mod quant_mlx;
 #[cfg(feature = "mlx")]

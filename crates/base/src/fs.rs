@@ -150,6 +150,17 @@ pub fn nearest(folder: &Path) -> &Path {
     there.filter(|path| !empty(path)).unwrap_or(Path::new("."))
 }
 
+/// Bytes that may still be written to the disk of a folder that is there.
+pub fn free_bytes(folder: &Path) -> Result<u64, FileError> {
+    let found = rustix::fs::statvfs(folder);
+    let found = found.map_err(|error| FileError::new("look at the disk of", folder, error.into()))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// The flag, for [`std::os::unix::fs::OpenOptionsExt::custom_flags`], that opens no link: what it leads to is
+/// somebody else's.
+pub const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+
 /// Makes sure that `folder` can be created and written into, before a long run starts. Leaves nothing behind.
 pub fn check_writable(folder: &Path) -> Result<(), FileError> {
     let there = nearest(folder);

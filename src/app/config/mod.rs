@@ -16,7 +16,10 @@ pub use self::{
     models::ModelEntry,
 };
 
-const BUILT_IN: [(&str, &str); 2] = [
+/// How the names of the built-in files begin, among places.
+pub const BUILT_IN: &str = "built-in ";
+
+const FILES: [(&str, &str); 2] = [
     ("built-in models.yaml", include_str!("../../../config/models.yaml")),
     ("built-in datasets.yaml", include_str!("../../../config/datasets.yaml")),
 ];
@@ -46,7 +49,7 @@ impl Config {
             given.add(&path.display().to_string(), &read_text(&path)?)?;
         }
         let mut config = Self::default();
-        for (file, text) in BUILT_IN {
+        for (file, text) in FILES {
             config.add(file, text)?;
         }
         config.models.retain(|(_, model)| given.model(&model.name).is_none());

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The branch where the Hub keeps every dataset as parquet, one folder a split.
-const PARQUET: &str = "refs/convert/parquet";
+pub(super) const PARQUET: &str = "refs/convert/parquet";
 /// Endings that can be read, the preferred first.
 const ENDINGS: &[&str] = &[".parquet", ".jsonl", ".csv", ".tsv"];
 
@@ -100,7 +100,12 @@ fn place(file: &str) -> Option<Place> {
 }
 
 /// The files of one split, in order.
-fn choose(what: &str, files: &[String], subset: Option<&str>, split: &str) -> Result<Vec<String>, HubError> {
+pub(super) fn choose(
+    what: &str,
+    files: &[String],
+    subset: Option<&str>,
+    split: &str,
+) -> Result<Vec<String>, HubError> {
     let readable =
         ENDINGS.iter().map(|ending| files.iter().filter(|file| file.ends_with(ending)).collect::<Vec<_>>());
     let placed: Vec<_> = readable

@@ -43,6 +43,11 @@ impl Hub {
         Ok(Self { settings, client })
     }
 
+    /// Who asks.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The commit that `revision` means now, and its files; from the cache when offline, or when the
     /// network is down and the cache knows.
     pub(super) fn commit(&self, kind: RepoType, id: &str, revision: &str) -> Result<Commit<'_>, HubError> {

@@ -12,6 +12,7 @@ mod links;
 mod model;
 mod names;
 mod settings;
+mod sizes;
 mod store;
 mod transfer;
 pub mod upload;

@@ -1,7 +1,6 @@
 //! What the formats for people share.
 
 use super::{Candidate, Matrix, MatrixCell};
-pub(super) use crate::report::view::size_ratio;
 use crate::{
     gate::Gate,
     report::view::{MISSING, interval, number, ratio, share},
