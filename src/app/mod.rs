@@ -18,6 +18,7 @@ pub mod event;
 pub mod inputs;
 pub mod judge;
 pub mod measure;
+pub mod monitor;
 pub mod pipeline;
 pub mod plan;
 pub mod prepare;

@@ -7,6 +7,7 @@ use gatecheck_judge::record::SpeedOn;
 
 use crate::app::defaults;
 
+use super::commands::monitor::MonitorArgs;
 use crate::app::version::VERSION;
 
 use super::commands::{
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     /// Convert, measure and judge many models on many datasets, and put the verdicts into one report
     #[command(after_help = EXIT_CODES)]
     Pipeline(Box<PipelineArgs>),
+    /// Show how far runs and pipelines have come, from any shell, while they run or after
+    Monitor(MonitorArgs),
     /// Run the embedded model on the embedded dataset; needs no network
     #[command(after_help = EXIT_CODES)]
     Demo(DemoArgs),

@@ -4,6 +4,7 @@ pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod list;
+pub(crate) mod monitor;
 pub(crate) mod pipeline;
 pub(crate) mod report;
 pub(crate) mod run;

@@ -47,6 +47,15 @@ pub fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
 }
 
+/// Whether a process of this number runs; a zombie does not.
+pub fn is_running(pid: u32) -> bool {
+    use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate};
+    let (mut system, pid) = (System::new(), Pid::from_u32(pid));
+    let kind = ProcessRefreshKind::nothing().without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, kind);
+    system.process(pid).is_some_and(|process| process.status() != ProcessStatus::Zombie)
+}
+
 /// One-minute load average.
 pub fn load() -> Option<f64> {
     let load = System::load_average().one;

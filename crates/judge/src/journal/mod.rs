@@ -7,6 +7,7 @@
 mod error;
 mod event;
 mod fold;
+mod follow;
 mod read;
 mod write;
 
@@ -14,6 +15,7 @@ pub use self::{
     error::JournalError,
     event::{Block, Event, Header, Line, MemoryReading, Phase},
     fold::{Folded, fold},
+    follow::{Follower, Progress},
     write::Journal,
 };
 
