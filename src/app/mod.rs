@@ -8,6 +8,7 @@ pub mod arms;
 pub mod backends;
 pub mod catalogue;
 pub mod cell;
+pub mod clean;
 pub mod config;
 pub mod defaults;
 pub mod demo;

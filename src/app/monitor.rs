@@ -22,6 +22,9 @@ const SILENCE_S: f64 = 300.0;
 /// Lines that are kept of what was worth one.
 const LINES: usize = 8;
 
+/// How a piece of work ends that could not be done.
+const FAILED: &str = "failed";
+
 /// Everything at one moment.
 #[derive(Debug, Clone, Serialize)]
 pub struct Snapshot {
@@ -117,7 +120,8 @@ impl Monitor {
             snapshot.rows.push(state.row(now, at_work));
         }
         for cell in cells {
-            let state = works.iter().rfind(|state| state.is_of(&cell));
+            let ended = || works.iter().rfind(|state| state.ended(&cell));
+            let state = works.iter().rfind(|state| state.is_of(&cell)).or_else(ended);
             let measured =
                 state.is_some_and(|state| state.work.stage == Stage::Measure && state.end.is_none());
             let row = match measured.then(|| self.run(&cell.folder, Some(at_work), now, &mut snapshot.lines))
@@ -257,6 +261,12 @@ struct State {
     end: Option<String>,
 }
 
+/// What a piece of work is about.
+fn subject(work: &Work) -> String {
+    let names = [&work.model, &work.dataset].into_iter().flatten();
+    names.map(String::as_str).collect::<Vec<_>>().join(" on ")
+}
+
 impl Pipeline {
     /// Nothing where there are no events, or none that can be read.
     fn read(path: &Path) -> Option<Self> {
@@ -283,15 +293,17 @@ impl Pipeline {
                 }
             }
             PipelineEvent::Done { work, note } => {
+                if matches!(work.stage, Stage::Convert | Stage::Measure) {
+                    self.lines.push(format!("{}: {note}", subject(&work)));
+                }
                 if let Some(state) = self.state(&work, now) {
                     state.end = Some(if note.is_empty() { "done".to_owned() } else { note });
                 }
             }
             PipelineEvent::Failed { work, message } => {
-                let name = work.model.clone().or_else(|| work.dataset.clone()).unwrap_or_default();
-                self.lines.push(format!("{name}: {message}"));
+                self.lines.push(format!("{}: {message}", subject(&work)));
                 if let Some(state) = self.state(&work, now) {
-                    state.end = Some("failed".to_owned());
+                    state.end = Some(FAILED.to_owned());
                 }
             }
             PipelineEvent::Finished { exit_code } => self.exit_code = Some(exit_code),
@@ -313,6 +325,12 @@ impl State {
 
     fn is_of(&self, cell: &CellName) -> bool {
         self.work.model.as_ref() == Some(&cell.model) && self.work.dataset.as_ref() == Some(&cell.dataset)
+    }
+
+    /// Whether the model of a cell failed before it came to its datasets.
+    fn ended(&self, cell: &CellName) -> bool {
+        let is_whole = self.work.dataset.is_none() && self.work.model.as_ref() == Some(&cell.model);
+        is_whole && self.end.as_deref() == Some(FAILED)
     }
 
     fn row(&self, now: f64, at_work: bool) -> Row {

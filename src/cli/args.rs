@@ -7,7 +7,7 @@ use gatecheck_judge::record::SpeedOn;
 
 use crate::app::defaults;
 
-use super::commands::monitor::MonitorArgs;
+use super::commands::{clean::CleanArgs, monitor::MonitorArgs};
 use crate::app::version::VERSION;
 
 use super::commands::{
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Pipeline(Box<PipelineArgs>),
     /// Show how far runs and pipelines have come, from any shell, while they run or after
     Monitor(MonitorArgs),
+    /// List what is left over from killed processes and outdated recipes; remove it with `--yes`
+    Clean(CleanArgs),
     /// Run the embedded model on the embedded dataset; needs no network
     #[command(after_help = EXIT_CODES)]
     Demo(DemoArgs),

@@ -22,6 +22,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args, printer),
         Command::Convert(args) => commands::convert::convert(&args, printer),
         Command::Demo(args) => commands::demo::demo(&args, printer),
+        Command::Clean(args) => commands::clean::clean(&args, printer),
         Command::Monitor(args) => commands::monitor::monitor(&args, printer),
         Command::Pipeline(args) => commands::pipeline::pipeline(&args, printer),
         Command::Models(args) => commands::list::models(&args, printer),

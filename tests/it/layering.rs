@@ -71,6 +71,7 @@ const LAYERS: &[(&str, &[Row])] = &[
                     "record", "settings", "source",
                 ],
             ),
+            ("clean", &[]),
             ("disk", &[]),
             ("resume", &["error", "event", "record", "run", "source", "version"]),
             ("demo", &["settings", "source"]),

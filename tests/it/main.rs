@@ -6,6 +6,7 @@ mod arms;
 mod bad_input;
 mod bad_model;
 mod candidate_cli;
+mod clean;
 mod cli;
 mod completeness;
 mod convert_cli;
@@ -26,6 +27,7 @@ mod layering;
 #[cfg(feature = "mlx")]
 mod mlx_threads;
 mod model_folder;
+mod monitor;
 mod native;
 mod pipeline;
 #[cfg(feature = "mlx")]

@@ -11,7 +11,14 @@ use super::{
     order::Order,
     parallel::{Watch, side_by_side},
 };
-use crate::app::{error::AppError, event::Observer, plan, prepare, run::Request, source::ModelSource};
+use crate::app::{
+    error::AppError,
+    event::Observer,
+    plan,
+    prepare::{self, Target},
+    run::Request,
+    source::ModelSource,
+};
 
 /// The conversions of one model.
 pub(super) struct Task<'a> {
@@ -100,7 +107,8 @@ fn all(
 
 fn one(task: &Task<'_>, recipe: &Recipe, observer: &mut dyn Observer) -> Result<Converted, AppError> {
     let start = Instant::now();
-    let outcome = prepare::converted(task.source, recipe, &task.request.artefacts, false, observer)?;
+    let target = Target { output: &task.request.artefacts.folder, folder: None, force: false };
+    let outcome = prepare::converted(task.source, recipe, target, observer)?;
     Ok(Converted {
         folder: outcome.folder.display().to_string(),
         recipe: recipe.clone(),

@@ -1,5 +1,6 @@
 //! One file per command: a function of resolved values and a printer that returns the exit code.
 
+pub(crate) mod clean;
 pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod doctor;

@@ -7,6 +7,7 @@ mod hostile;
 mod model;
 mod refusals;
 mod silence;
+mod sizes;
 mod statuses;
 mod transfer;
 mod upload;
