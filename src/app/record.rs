@@ -205,7 +205,8 @@ pub fn content(record: &RunRecord) -> String {
             size_bytes,
             expected_size_bytes,
             arm.recipe_sha256,
-            arm.output_width
+            arm.output_width,
+            arm.given.as_ref().map(|given| &given.sha256)
         ])
     };
     let arms: Vec<_> = record.arms.iter().map(arm).collect();

@@ -79,7 +79,7 @@ const LAYERS: &[(&str, &[Row])] = &[
             (
                 "pipeline",
                 &[
-                    "alone", "arms", "cell", "disk", "error", "event", "judge", "measure", "plan", "prepare",
+                    "alone", "cell", "disk", "error", "event", "judge", "measure", "plan", "prepare",
                     "record", "resume", "run", "runner", "source",
                 ],
             ),

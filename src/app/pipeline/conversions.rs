@@ -14,7 +14,7 @@ use super::{
 use crate::app::{
     error::AppError,
     event::Observer,
-    plan,
+    plan::{self, Weights},
     prepare::{self, Target},
     run::Request,
     source::ModelSource,
@@ -82,7 +82,7 @@ fn all(
         return Ok(());
     }
     for arm in plan::arms(comparison, measuring)? {
-        let Some(recipe) = arm.recipe() else { continue };
+        let Weights::Converted(recipe) = arm.weights() else { continue };
         let work = Work { stage: Stage::Convert, model: Some(task.source.name.clone()), dataset: None };
         log.write(PipelineEvent::Started(work.clone()));
         match one(task, recipe, &mut Watch::new(log, work.clone())) {

@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{PipelineError, order::Order};
 use crate::app::{
-    arms::roles,
     disk::{self, Need},
     error::AppError,
-    plan,
+    plan::{self, Weights},
     prepare::{self, PrepareError},
     run::Request,
     source::{DatasetPlace, DatasetReference, ModelPlace, ModelSource},
@@ -142,6 +141,15 @@ impl Hubs {
         let cache = settings.cache.clone();
         Ok(Self { all: open(settings.clone())?, cached: open(settings.cache_only())?, cache })
     }
+
+    /// Where a model is in the cache; where it is not, it is to be downloaded.
+    fn folder(&self, name: &str, id: &str, revision: Option<&str>, downloads: &mut Bytes) -> Option<PathBuf> {
+        let cached = self.cached.model_snapshot(id, revision, companions, &mut |_| {}).ok();
+        if cached.is_none() {
+            downloads.add(name, self.all.model_bytes(id, revision, companions).ok().flatten());
+        }
+        cached.map(|snapshot| snapshot.folder)
+    }
 }
 
 fn model(
@@ -153,18 +161,20 @@ fn model(
     let name = request.model.name.clone();
     let folder = match &request.model.place {
         ModelPlace::Folder(folder) => Some(folder.clone()),
-        ModelPlace::Hub { id, revision, .. } => {
-            let revision = revision.as_deref();
-            let cached = hub.cached.model_snapshot(id, revision, companions, &mut |_| {}).ok();
-            if cached.is_none() {
-                downloads.add(&name, hub.all.model_bytes(id, revision, companions).ok().flatten());
-            }
-            cached.map(|snapshot| snapshot.folder)
-        }
+        ModelPlace::Hub { id, revision, .. } => hub.folder(&name, id, revision.as_deref(), downloads),
     };
     let mut line = ModelLine { name, folder, artefacts: Vec::new(), to_convert: 0, problem: None };
     for arm in plan::arms(&request.comparison, &request.measuring).map_err(AppError::from)? {
-        let Some(recipe) = arm.recipe() else { continue };
+        let recipe = match arm.weights() {
+            Weights::Original => continue,
+            Weights::Converted(recipe) => recipe,
+            Weights::Given(candidate) => {
+                if let ModelPlace::Hub { id, revision, .. } = &candidate.place {
+                    hub.folder(arm.name(), id, revision.as_deref(), downloads);
+                }
+                continue;
+            }
+        };
         let artefact =
             artefact_name(&line.name, recipe).map_err(|error| AppError::from(PrepareError::from(error)))?;
         let artefact = request.artefacts.folder.join(artefact);
@@ -210,7 +220,8 @@ fn rows(order: &Order, hub: &Hubs, downloads: &mut Bytes) {
 
 fn cells(order: &Order) -> Vec<CellLine> {
     let lines = order.requests.iter().flat_map(|request| {
-        let arms: Vec<String> = roles(&request.comparison.arms).into_iter().map(|(name, _)| name).collect();
+        let arms = plan::arms(&request.comparison, &request.measuring).unwrap_or_default();
+        let arms: Vec<String> = arms.iter().map(|arm| arm.name().to_owned()).collect();
         let before: Vec<f64> =
             request.datasets.iter().filter_map(|(_, folder)| seconds_before(folder)).collect();
         let mean = (!before.is_empty()).then(|| before.iter().sum::<f64>() / before.len() as f64);

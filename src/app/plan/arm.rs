@@ -95,6 +95,11 @@ fn unused(name: &str, arms: &[Arm]) -> String {
 }
 
 impl Arm {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What it runs.
     pub fn weights(&self) -> &Weights {
         &self.weights

@@ -127,6 +127,7 @@ fn request(
     };
     let QuantizationArgs { bits: asked, group_size: asked_group, embedding_bits } = args.quantization;
     let model = resolver.model(word)?;
+    let candidates = resolver.candidates(word, &[], !args.arms.is_empty())?;
     let dataset = |name: &String| {
         let mut found = resolver.dataset(name, None, None, word)?;
         found.limit = limit(args.limit);
@@ -136,9 +137,11 @@ fn request(
     Ok(Request {
         datasets: datasets.iter().map(dataset).collect::<Result<_, _>>()?,
         comparison: Comparison {
-            arms: arms::choose(&args.arms, asked, bits)?,
+            arms: arms::choose(&args.arms, asked, bits, candidates.len())?,
             group_size: asked_group.or(group_size),
             embedding_bits,
+            candidates,
+            any_weights: false,
         },
         artefacts: Artefacts { folder: args.output_dir.clone(), may_convert: true },
         measuring: measuring(&args.measuring)?,
