@@ -306,7 +306,7 @@ pub(crate) struct PipelineArgs {
     /// Print the plan; do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Upload this artefact after it has passed, such as `minilm:q8`
+    /// Upload this artefact, such as `minilm:q8`; refused, since it names no repository: see `gatecheck upload`
     #[arg(long, value_name = "MODEL:QUANT")]
     pub(crate) upload: Vec<String>,
     /// Go on with what was begun before; that is done in any case

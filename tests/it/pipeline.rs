@@ -173,7 +173,7 @@ fn what_is_asked_wrongly_starts_nothing() {
         ),
         (
             "pipeline --models model --datasets rows --config two.yaml --upload model:q8",
-            "no `gatecheck upload`",
+            "gatecheck upload models/mlx_converted/model-mlx-q8 --record reports/model-<DATASET> --repo OWNER/NAME",
         ),
     ];
     for (command, words) in cases {

@@ -153,12 +153,17 @@ fn request(
 /// Refuses what cannot be uploaded, before anything is done for it.
 fn check_uploads(words: &[String], order: &Order) -> Result<(), CliError> {
     words.iter().try_for_each(|word| check_upload(word, order))?;
-    if words.is_empty() {
-        return Ok(());
-    }
-    // The one place where artefacts that passed would be handed over.
-    let hint = "leave `--upload` out, and upload the artefact with the Hub's own tools".to_owned();
-    Err(CliError::usage("this build of gatecheck cannot upload: it has no `gatecheck upload`", hint))
+    // The one place where artefacts that passed would be handed over to `app::upload`.
+    let Some((model, quant)) = words.first().and_then(|word| word.rsplit_once(':')) else { return Ok(()) };
+    let hint = format!(
+        "leave `--upload` out; when the pipeline is through: `gatecheck upload {} --record {} --repo OWNER/NAME`",
+        order.requests[0].artefacts.folder.join(format!("{model}-mlx-{quant}")).display(),
+        cell_folder(&order.out, model, "<DATASET>").display().to_string().replace("-DATASET-", "<DATASET>")
+    );
+    Err(CliError::usage(
+        format!("`--upload {model}:{quant}` does not say to which repository of the Hub"),
+        hint,
+    ))
 }
 
 fn check_upload(word: &str, order: &Order) -> Result<(), CliError> {
