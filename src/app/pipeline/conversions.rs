@@ -77,11 +77,11 @@ fn all(
     log: &EventLog,
     lines: &mpsc::Sender<String>,
 ) -> Result<(), AppError> {
-    let Request { comparison, measuring, artefacts, .. } = task.request;
+    let Request { comparison, candidates, measuring, artefacts, .. } = task.request;
     if !artefacts.may_convert {
         return Ok(());
     }
-    for arm in plan::arms(comparison, measuring)? {
+    for arm in plan::arms(comparison, &candidates.references, measuring)? {
         let Weights::Converted(recipe) = arm.weights() else { continue };
         let work = Work { stage: Stage::Convert, model: Some(task.source.name.clone()), dataset: None };
         log.write(PipelineEvent::Started(work.clone()));

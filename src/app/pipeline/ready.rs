@@ -94,7 +94,8 @@ fn twins(order: &Order, fetched: &[Result<Fetched, AppError>]) -> Vec<Option<usi
         let (first, second) = (&order.requests[one.0], &order.requests[other.0]);
         one.0 != other.0
             && (&left.facts.sha256, &left.facts.labels) == (&right.facts.sha256, &right.facts.labels)
-            && (&first.comparison, &first.policy) == (&second.comparison, &second.policy)
+            && (&first.comparison, &first.candidates) == (&second.comparison, &second.candidates)
+            && first.policy == second.policy
             && first.datasets[one.1].0 == second.datasets[other.1].0
     };
     let twin = |at: usize| (0..at).find(|earlier| is_twin(cells[*earlier], cells[at]));

@@ -12,7 +12,7 @@ use super::{PipelineError, order::Order};
 use crate::app::{
     disk::{self, Need},
     error::AppError,
-    plan::{self, Weights},
+    plan::{self, Arm, Weights},
     prepare::{self, PrepareError},
     run::Request,
     source::{DatasetPlace, DatasetReference, ModelPlace, ModelSource},
@@ -152,6 +152,11 @@ impl Hubs {
     }
 }
 
+fn arms(request: &Request) -> Result<Vec<Arm>, AppError> {
+    let Request { comparison, candidates, measuring, .. } = request;
+    Ok(plan::arms(comparison, &candidates.references, measuring)?)
+}
+
 fn model(
     request: &Request,
     hub: &Hubs,
@@ -164,7 +169,7 @@ fn model(
         ModelPlace::Hub { id, revision, .. } => hub.folder(&name, id, revision.as_deref(), downloads),
     };
     let mut line = ModelLine { name, folder, artefacts: Vec::new(), to_convert: 0, problem: None };
-    for arm in plan::arms(&request.comparison, &request.measuring).map_err(AppError::from)? {
+    for arm in arms(request)? {
         let recipe = match arm.weights() {
             Weights::Original => continue,
             Weights::Converted(recipe) => recipe,
@@ -220,7 +225,7 @@ fn rows(order: &Order, hub: &Hubs, downloads: &mut Bytes) {
 
 fn cells(order: &Order) -> Vec<CellLine> {
     let lines = order.requests.iter().flat_map(|request| {
-        let arms = plan::arms(&request.comparison, &request.measuring).unwrap_or_default();
+        let arms = arms(request).unwrap_or_default();
         let arms: Vec<String> = arms.iter().map(|arm| arm.name().to_owned()).collect();
         let before: Vec<f64> =
             request.datasets.iter().filter_map(|(_, folder)| seconds_before(folder)).collect();

@@ -20,6 +20,7 @@ use crate::{
         resolve::{ModelDefaults, ResolveError, Resolver},
         run::{Request, cell_folder},
         settings::{Artefacts, Comparison},
+        source::Candidates,
         unknown::Unknown,
     },
     cli::{
@@ -127,7 +128,7 @@ fn request(
     };
     let QuantizationArgs { bits: asked, group_size: asked_group, embedding_bits } = args.quantization;
     let model = resolver.model(word)?;
-    let candidates = resolver.candidates(word, &[], !args.arms.is_empty())?;
+    let references = resolver.candidates(word, &[], !args.arms.is_empty())?;
     let dataset = |name: &String| {
         let mut found = resolver.dataset(name, None, None, word)?;
         found.limit = limit(args.limit);
@@ -137,12 +138,11 @@ fn request(
     Ok(Request {
         datasets: datasets.iter().map(dataset).collect::<Result<_, _>>()?,
         comparison: Comparison {
-            arms: arms::choose(&args.arms, asked, bits, candidates.len())?,
+            arms: arms::choose(&args.arms, asked, bits, references.len())?,
             group_size: asked_group.or(group_size),
             embedding_bits,
-            candidates,
-            any_weights: false,
         },
+        candidates: Candidates { references, any_weights: false },
         artefacts: Artefacts { folder: args.output_dir.clone(), may_convert: true },
         measuring: measuring(&args.measuring)?,
         policy: with_gates(limits, &args.gates)?,
