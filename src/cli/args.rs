@@ -306,9 +306,12 @@ pub(crate) struct PipelineArgs {
     /// Print the plan; do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Upload this artefact, such as `minilm:q8`; refused, since it names no repository: see `gatecheck upload`
-    #[arg(long, value_name = "MODEL:QUANT")]
+    /// Upload this artefact, such as `minilm:q8`, when its model has passed on all its datasets; may be given several times
+    #[arg(long, value_name = "MODEL:QUANT", requires = "upload_to")]
     pub(crate) upload: Vec<String>,
+    /// User or organisation of the Hub that it goes to, in a repository named like the artefact's folder
+    #[arg(long, value_name = "OWNER", requires = "upload")]
+    pub(crate) upload_to: Option<String>,
     /// Go on with what was begun before; that is done in any case
     #[arg(long, conflicts_with = "no_skip")]
     pub(crate) resume: bool,

@@ -160,20 +160,20 @@ fn what_is_asked_wrongly_starts_nothing() {
         ),
         ("pipeline --models model --datasets rwos --config two.yaml", "configured dataset `rwos`"),
         (
-            "pipeline --models model --datasets rows --config two.yaml --upload model",
+            "pipeline --models model --datasets rows --config two.yaml --upload model --upload-to me",
             "`model` names no artefact",
         ),
         (
-            "pipeline --models model --datasets rows --config two.yaml --upload x:q8",
+            "pipeline --models model --datasets rows --config two.yaml --upload x:q8 --upload-to me",
             "model of this pipeline `x`",
         ),
         (
-            "pipeline --models model --datasets rows --config two.yaml --upload model:q4",
+            "pipeline --models model --datasets rows --config two.yaml --upload model:q4 --upload-to me",
             "not measured as `q4`",
         ),
         (
             "pipeline --models model --datasets rows --config two.yaml --upload model:q8",
-            "gatecheck upload models/mlx_converted/model-mlx-q8 --record reports/model-<DATASET> --repo OWNER/NAME",
+            "--upload-to <OWNER>",
         ),
     ];
     for (command, words) in cases {
@@ -183,6 +183,27 @@ fn what_is_asked_wrongly_starts_nothing() {
     }
     let stderr = place.gatecheck(cases[0].0).stderr;
     assert!(stderr.contains("line 4"), "{stderr}");
+}
+
+#[test]
+fn what_has_passed_goes_on_to_be_uploaded_and_nothing_else_does() {
+    let place = place();
+    let upload = format!("{PIPELINE} --upload model:q8 --upload-to me");
+    place.write("mock.json", &json!({ "candle": {}, "mlx-q8": { "flip_every": 3 } }).to_string());
+    let failed = place.gatecheck(&upload);
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("not uploaded: me/model-mlx-q8 has not passed on rows"),
+        "{}",
+        failed.stderr
+    );
+    // The way to the Hub begins with the artefact and the record of the first dataset: scripted arms end it there.
+    place.write("mock.json", &json!({ "candle": {}, "mlx-q8": {} }).to_string());
+    let passed = place.gatecheck(&format!("{upload} --no-skip"));
+    assert_eq!((matrix(&place)["exit_code"].as_u64(), passed.code), (Some(0), 2), "{}", passed.stderr);
+    for words in ["models/mlx_converted/model-mlx-q8", "reports/model-rows` it was scripted, not measured"] {
+        assert!(passed.stderr.contains(words), "{words}: {}", passed.stderr);
+    }
 }
 
 #[test]

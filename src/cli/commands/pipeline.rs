@@ -1,16 +1,22 @@
 //! `pipeline`: many models on many datasets.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{path::PathBuf, sync::atomic::Ordering, time::Duration};
 
 use gatecheck_base::text::{duration, megabytes};
 use gatecheck_judge::{
+    gate::{Verdict, exit_code},
     record::Policy,
-    report::{Format, matrix, view::plain},
+    report::{
+        Format,
+        matrix::{self, Matrix},
+        view::plain,
+    },
 };
 
 use super::{
     report::with_gates,
     run::{limit, measuring},
+    upload::{UploadArgs, upload},
 };
 use crate::{
     app::{
@@ -32,7 +38,7 @@ use crate::{
 
 pub(crate) fn pipeline(args: &PipelineArgs, printer: Printer) -> Result<u8, CliError> {
     let order = order(args)?;
-    check_uploads(&args.upload, &order)?;
+    let uploads = uploads(args, &order)?;
     let survey = pipeline::survey(&order)?;
     if args.dry_run && args.json {
         let text = serde_json::to_string_pretty(&survey)
@@ -44,7 +50,7 @@ pub(crate) fn pipeline(args: &PipelineArgs, printer: Printer) -> Result<u8, CliE
         printer.status(told(&survey).trim_end());
     }
     if args.dry_run {
-        return Ok(gatecheck_judge::gate::exit_code::PASS);
+        return Ok(exit_code::PASS);
     }
     let timeout = Duration::from_secs(args.measuring.timeout.unwrap_or(defaults::TIMEOUT_S));
     let place = order.place.clone();
@@ -75,7 +81,12 @@ pub(crate) fn pipeline(args: &PipelineArgs, printer: Printer) -> Result<u8, CliE
     if stopped {
         printer.error("stopped by the user; the same command goes on with what is left");
     }
-    shown.map(|()| matrix.exit_code)
+    shown?;
+    let mut codes = vec![matrix.exit_code];
+    for upload in &uploads {
+        codes.push(upload.carry_out(&matrix, printer));
+    }
+    Ok(exit_code::of_all(&codes))
 }
 
 /// Words set apart by commas or white space.
@@ -150,23 +161,13 @@ fn request(
     })
 }
 
-/// Refuses what cannot be uploaded, before anything is done for it.
-fn check_uploads(words: &[String], order: &Order) -> Result<(), CliError> {
-    words.iter().try_for_each(|word| check_upload(word, order))?;
-    // The one place where artefacts that passed would be handed over to `app::upload`.
-    let Some((model, quant)) = words.first().and_then(|word| word.rsplit_once(':')) else { return Ok(()) };
-    let hint = format!(
-        "leave `--upload` out; when the pipeline is through: `gatecheck upload {} --record {} --repo OWNER/NAME`",
-        order.requests[0].artefacts.folder.join(format!("{model}-mlx-{quant}")).display(),
-        cell_folder(&order.out, model, "<DATASET>").display().to_string().replace("-DATASET-", "<DATASET>")
-    );
-    Err(CliError::usage(
-        format!("`--upload {model}:{quant}` does not say to which repository of the Hub"),
-        hint,
-    ))
+/// What is to be uploaded; refused before anything is done for it where it cannot be.
+fn uploads(args: &PipelineArgs, order: &Order) -> Result<Vec<PendingUpload>, CliError> {
+    let Some(owner) = &args.upload_to else { return Ok(Vec::new()) };
+    args.upload.iter().map(|word| pending_upload(word, owner, order)).collect()
 }
 
-fn check_upload(word: &str, order: &Order) -> Result<(), CliError> {
+fn pending_upload(word: &str, owner: &str, order: &Order) -> Result<PendingUpload, CliError> {
     let parts = word.rsplit_once(':').filter(|(model, quant)| !model.is_empty() && !quant.is_empty());
     let Some((model, quant)) = parts else {
         let hint = "give a model and how it is quantized, such as `--upload minilm:q8`".to_owned();
@@ -177,11 +178,49 @@ fn check_upload(word: &str, order: &Order) -> Result<(), CliError> {
         return Err(ResolveError::from(Unknown::new("model of this pipeline", model, known)).into());
     };
     let arms: Vec<String> = request.comparison.arms.iter().map(|arm| arm.name()).collect();
-    if arms.contains(&format!("mlx-{quant}")) {
-        return Ok(());
+    if !arms.contains(&format!("mlx-{quant}")) {
+        let hint = format!("its arms are {}", arms.join(", "));
+        return Err(CliError::usage(format!("`{model}` is not measured as `{quant}` here"), hint));
     }
-    let hint = format!("its arms are {}", arms.join(", "));
-    Err(CliError::usage(format!("`{model}` is not measured as `{quant}` here"), hint))
+    let name = format!("{model}-mlx-{quant}");
+    Ok(PendingUpload {
+        model: model.to_owned(),
+        artefact: request.artefacts.folder.join(&name),
+        repo: format!("{owner}/{name}"),
+    })
+}
+
+/// An artefact that goes to the Hub when its model has passed.
+struct PendingUpload {
+    model: String,
+    artefact: PathBuf,
+    repo: String,
+}
+
+impl PendingUpload {
+    /// Uploads it with the record of its first dataset, if the model has passed on all of them.
+    fn carry_out(&self, matrix: &Matrix, printer: Printer) -> u8 {
+        let cells: Vec<_> = matrix.cells.iter().filter(|cell| cell.model == self.model).collect();
+        if let Some(cell) = cells.iter().find(|cell| cell.verdict != Verdict::Pass) {
+            let dataset = plain(&cell.dataset);
+            printer.error(&format!("not uploaded: {} has not passed on {dataset}", plain(&self.repo)));
+            return cell.exit_code;
+        }
+        let args = UploadArgs {
+            artefact: self.artefact.clone(),
+            repo: self.repo.clone(),
+            record: cells.iter().find_map(|cell| cell.report.as_ref().map(PathBuf::from)),
+            base_model: None,
+            private: false,
+            pr: false,
+            dry_run: false,
+            force: false,
+        };
+        upload(&args, printer).unwrap_or_else(|error| {
+            printer.error(&error.lines());
+            error.exit_code
+        })
+    }
 }
 
 /// The plan.
