@@ -177,6 +177,36 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_damaged_is_an_error_or_read_within_its_bounds() {
+        let whole = include_bytes!("../../../fuzz/small.npz");
+        let names = |members: &[Member]| members.iter().map(|member| member.name.clone()).collect::<Vec<_>>();
+        let found = members(whole).unwrap();
+        assert_eq!(names(&found), ["embeddings.norm.weight", "classifier.weight", "a.scales"]);
+        assert!(matches!(found[0].bytes, Bytes::Own(_)) && matches!(found[2].bytes, Bytes::At(_)));
+        let within = |bytes: &[u8]| {
+            let Ok(found) = members(bytes) else { return false };
+            for Member { dtype, shape, bytes: place, .. } in found {
+                let length = match place {
+                    Bytes::At(place) => bytes[place].len(),
+                    Bytes::Own(own) => own.len(),
+                };
+                assert_eq!(length, shape.iter().product::<usize>() * dtype.bitsize() / 8);
+            }
+            true
+        };
+        let mut read = 0;
+        for at in 0..whole.len() {
+            for mask in [0x01, 0x10, 0x80, 0xff] {
+                let mut damaged = whole.to_vec();
+                damaged[at] ^= mask;
+                read += usize::from(within(&damaged));
+            }
+            assert!(!within(&whole[..at]), "cut at {at}");
+        }
+        assert!(read < 3 * whole.len(), "most damage is found");
+    }
+
+    #[test]
     fn what_is_no_archive_is_an_error() {
         for bytes in [&b""[..], b"PK\x05\x06", &[0; 100]] {
             assert!(members(bytes).is_err());
