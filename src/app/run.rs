@@ -58,6 +58,21 @@ pub struct Job {
 }
 
 impl Job {
+    /// What is about to be measured, in a line.
+    pub fn told(&self) -> String {
+        let cell = &self.cell;
+        let arms: Vec<_> = cell.arms.iter().map(|arm| arm.name.as_str()).collect();
+        format!(
+            "{} {} on {} {}: {} examples, arms {}",
+            if self.is_resumed() { "going on with" } else { "measuring" },
+            cell.model.name,
+            cell.dataset.name,
+            cell.dataset.split,
+            cell.inputs.len(),
+            arms.join(", ")
+        )
+    }
+
     /// Whether it goes on with what was begun before.
     pub fn is_resumed(&self) -> bool {
         matches!(self.start, Start::Resumed(..))

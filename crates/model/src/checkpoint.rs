@@ -71,6 +71,14 @@ impl Stored<'_> {
             Self::Packed(packed) => packed.scheme.group_size() as usize * packed.scales.shape[1],
         }
     }
+
+    /// The weights that it stands for.
+    pub(crate) fn elements(&self) -> usize {
+        match self {
+            Self::Plain(view) => view.elements(),
+            Self::Packed(packed) => packed.scheme.group_size() as usize * packed.scales.elements(),
+        }
+    }
 }
 
 /// An open checkpoint. Take every tensor the model has, then call [`Checkpoint::finish`].
@@ -189,8 +197,10 @@ impl Checkpoint {
             return Err(format!("`{module}.weight` has element type {weight:?}, which is not U32"));
         }
         let biases = self.has(&format!("{module}.biases"));
-        let (bits, group_size) = (words * 32 / columns, columns / groups);
-        let fits = words * 32 == bits * columns && group_size * groups == columns;
+        // Where one dimension is 0, a file may give the other any length.
+        let width = words.checked_mul(32).filter(|_| columns > 0);
+        let (bits, group_size) = (width.unwrap_or(0) / columns.max(1), columns / groups);
+        let fits = width == bits.checked_mul(columns) && group_size * groups == columns;
         let modes = Mode::ALL.into_iter().filter(|mode| match mode {
             Mode::Affine => biases,
             _ => !biases && scale == Dtype::U8,

@@ -59,18 +59,15 @@ pub(crate) fn members(archive: &[u8]) -> Result<Vec<Member>, String> {
                 header.member(name, Bytes::At(place.start + data..place.end))
             }
             CompressionMethod::DEFLATE => {
-                inflated += file.size();
+                inflated = file.size().saturating_add(inflated);
                 if inflated > INFLATION * archive.len() as u64 {
                     return Err(wrong(&format!(
                         "the archive inflates to more than {INFLATION} times its length"
                     )));
                 }
                 let mut bytes = Vec::new();
-                let decoder = DeflateDecoder::new(&archive[place]).take(file.size());
-                decoder
-                    .chain(std::io::empty())
-                    .read_to_end(&mut bytes)
-                    .map_err(|error| wrong(&error.to_string()))?;
+                let mut decoder = DeflateDecoder::new(&archive[place]).take(file.size());
+                decoder.read_to_end(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
                 let (header, data) = header(&bytes).map_err(|reason| wrong(&reason))?;
                 header.member(name, Bytes::Own(bytes.split_off(data)))
             }

@@ -69,7 +69,7 @@ pub fn measure(
             State::Left(_) if workers.stop().load(Ordering::Relaxed) => Came::Lacking(stopped()),
             State::Left(job) => {
                 number += 1;
-                said(observer, &format!("cell {number} of {left}: {}", told(&job)));
+                said(observer, &format!("cell {number} of {left}: {}", job.told()));
                 one(*job, name, &order, &log, workers, observer)
             }
         };
@@ -92,20 +92,6 @@ fn said(observer: &mut dyn Observer, line: &str) {
 
 fn stopped() -> Lack {
     Lack { message: "not measured: stopped by the user".to_owned(), exit_code: exit_code::INCONCLUSIVE }
-}
-
-fn told(job: &Job) -> String {
-    let cell = &job.cell;
-    let arms: Vec<_> = cell.arms.iter().map(|arm| arm.name.as_str()).collect();
-    format!(
-        "{} {} on {} {}: {} examples, arms {}",
-        if job.is_resumed() { "going on with" } else { "measuring" },
-        cell.model.name,
-        cell.dataset.name,
-        cell.dataset.split,
-        cell.inputs.len(),
-        arms.join(", ")
-    )
 }
 
 fn one(

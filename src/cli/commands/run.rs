@@ -182,17 +182,8 @@ fn one(
     printer: Printer,
     progress: &mut Progress,
 ) -> Result<u8, CliError> {
-    let (cell, out) = (&job.cell, job.out.clone());
-    let arms: Vec<_> = cell.arms.iter().map(|arm| arm.name.as_str()).collect();
-    printer.status(&format!(
-        "{} {} on {} {}: {} examples, arms {}",
-        if job.is_resumed() { "going on with" } else { "measuring" },
-        cell.model.name,
-        cell.dataset.name,
-        cell.dataset.split,
-        cell.inputs.len(),
-        arms.join(", ")
-    ));
+    let out = job.out.clone();
+    printer.status(&job.told());
     let measured = run::measure(job, workers, progress);
     progress.done();
     let Outcome { record, report } = measured?;

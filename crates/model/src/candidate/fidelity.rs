@@ -41,7 +41,8 @@ pub(super) fn compare(
             continue;
         };
         of += 1;
-        let share = share(&exact, &found)?;
+        // What no graph uses is not held to its shape by loading.
+        let share = if found.elements() == exact.elements() { share(&exact, &found)? } else { 1.0 };
         if share > TOLERATED {
             deviations.push(Deviation { tensor: name, share });
         }

@@ -87,6 +87,49 @@ fn other_weights_are_no_conversion() {
 }
 
 #[test]
+fn what_nothing_uses_may_have_any_shape() {
+    // A bare encoder has no use for its pooler: loading does not look at it.
+    for (rows, columns) in [(32, 64), (128, 64), (0, 64), (64, 0)] {
+        let mut pair = Pair::new(bits(8));
+        for folder in [pair.folder.clone(), pair.fixture.source()] {
+            let path = folder.join("config.json");
+            let text = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(path, text.replace("BertForSequenceClassification", "BertModel")).unwrap();
+        }
+        pair.edit(|config| {
+            config["quantization"].as_object_mut().unwrap().shift_remove("bert.pooler.dense");
+        });
+        // Quantized in the candidate; of other rows, or of none, in the original.
+        quantize_pooler(&pair.folder);
+        *pair.fixture.tensor("bert.pooler.dense.weight") =
+            crate::convert::testing::tensor("bert.pooler.dense.weight", &[rows, columns], Float::Float32);
+        pair.fixture.save();
+        let error = pair.error();
+        assert!(error.contains("bert.pooler.dense"), "{rows}×{columns}: {error}");
+    }
+}
+
+/// Puts a quantized pooler in the place of the plain one.
+fn quantize_pooler(folder: &std::path::Path) {
+    use safetensors::{Dtype, tensor::TensorView};
+    let store = crate::weights::WeightStore::open(folder).unwrap();
+    let name = |part: &str| format!("bert.pooler.dense.{part}");
+    let mut tensors: Vec<_> = store
+        .iter()
+        .filter(|view| view.name != name("weight"))
+        .map(|view| (view.name.to_owned(), view.dtype, view.shape.to_vec(), view.bytes.to_vec()))
+        .collect();
+    tensors.push((name("weight"), Dtype::U32, vec![64, 16], vec![0; 64 * 16 * 4]));
+    tensors.push((name("scales"), Dtype::F16, vec![64, 1], vec![0; 128]));
+    tensors.push((name("biases"), Dtype::F16, vec![64, 1], vec![0; 128]));
+    let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
+        (name.clone(), TensorView::new(*dtype, shape.clone(), bytes).unwrap())
+    });
+    let bytes = safetensors::serialize(views, None).unwrap();
+    std::fs::write(folder.join("model.safetensors"), bytes).unwrap();
+}
+
+#[test]
 fn what_does_not_fit_is_named() {
     let pair = Pair::new(bits(4));
     let check = |change: &dyn Fn(&mut Value), expected: &str| {

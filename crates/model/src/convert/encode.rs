@@ -9,7 +9,8 @@ use crate::quant::{Bound, Float, dequantize_groups, quantize_groups};
 /// size.
 pub(super) const TASK: usize = 1 << 15;
 
-/// Sums of squares: of the weights, as they were rounded to the type of the artefact, and of the errors.
+/// Sums of squares: of the weights, and of the errors. Those of a quantized tensor are the weights as they were rounded
+/// to the type of the artefact before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Loss {
     weights: f64,
