@@ -19,6 +19,7 @@ use gatecheck_model::{
 };
 
 use super::{
+    disk::{self, Need, NoSpace},
     event::{Event, Observer},
     settings::Artefacts,
     source::{DatasetPlace, DatasetReference, ModelPlace, ModelReference, ModelSource},
@@ -43,6 +44,9 @@ pub enum PrepareError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Too little room for the conversion.
+    #[error(transparent)]
+    NoSpace(#[from] NoSpace),
     /// `--no-convert` without an artefact.
     #[error("MLX model not found at {folder}")]
     NotConverted {
@@ -92,6 +96,7 @@ impl PrepareError {
             Self::Dataset(error) => error.hint(),
             Self::Convert(error) => error.hint(),
             Self::File(_) => None,
+            Self::NoSpace(error) => Some(error.hint()),
             Self::NotConverted { model, bits, .. } => Some(format!(
                 "make sure to run conversion first: `gatecheck convert --model {model} --bits {bits}`, or leave out \
                  `--no-convert`"
@@ -108,6 +113,7 @@ impl PrepareError {
             Self::Dataset(error) => error.kind(),
             Self::Convert(error) => error.kind(),
             Self::File(error) => error.kind(ErrorKind::Model),
+            Self::NoSpace(_) => ErrorKind::Disk,
             Self::NotConverted { .. } | Self::Stale { .. } => ErrorKind::Usage,
         }
     }
@@ -209,6 +215,14 @@ pub fn converted(
     request.revision = model.revision.clone();
     request.folder = folder.map(Path::to_owned);
     request.force = force;
+    let place = match folder {
+        Some(folder) => folder.to_owned(),
+        None => output.join(artefact_name(&model.name, recipe)?),
+    };
+    if force || !place.exists() {
+        let bytes = conversion(model, recipe)?.size_bytes();
+        disk::check(&[Need { folder: &place, what: "the conversion", bytes }])?;
+    }
     let outcome = convert(&request, &mut |at| {
         let task = match at.stage {
             Stage::Checksums => "checksums",

@@ -87,6 +87,12 @@ fn pin(request: &mut Request, record: &RunRecord, out: &Path) {
     if let ModelPlace::Hub { revision, .. } = &mut request.model.place {
         revision.clone_from(&record.model.revision);
     }
+    let given = record.arms.iter().filter_map(|arm| arm.given.as_ref());
+    for (reference, given) in request.candidates.references.iter_mut().zip(given) {
+        if let ModelPlace::Hub { revision, .. } = &mut reference.place {
+            revision.clone_from(&given.revision);
+        }
+    }
     for (dataset, folder) in &mut request.datasets {
         if let DatasetPlace::Hub { revision, .. } = &mut dataset.place {
             revision.clone_from(&record.dataset.revision);

@@ -10,8 +10,6 @@ use gatecheck_model::{
 use crate::{
     app::{
         defaults,
-        disk::{self, Need},
-        pipeline::PipelineError,
         prepare::{self, PrepareError, Target},
         recipe,
         resolve::{ModelDefaults, ResolveError, Resolver},
@@ -54,13 +52,6 @@ fn one(name: &str, args: &ConvertArgs, resolver: &Resolver, printer: Printer) ->
         let named = artefact_name(&source.name, &recipe).map_err(PrepareError::from)?;
         let folder = args.mlx_path.clone().unwrap_or_else(|| args.output_dir.join(named));
         return printer.result(&format!("{} → {}\n{plan}\n", source.source, folder.display()));
-    }
-    let named = artefact_name(&source.name, &recipe).map_err(PrepareError::from)?;
-    let folder = args.mlx_path.clone().unwrap_or_else(|| args.output_dir.join(named));
-    if args.no_skip || !folder.exists() {
-        let bytes = prepare::conversion(&source, &recipe)?.size_bytes();
-        disk::check(&[Need { folder: &folder, what: "the conversion", bytes }])
-            .map_err(PipelineError::from)?;
     }
     let target = Target { output: &args.output_dir, folder: args.mlx_path.as_deref(), force: args.no_skip };
     let outcome = prepare::converted(&source, &recipe, target, &mut progress)?;

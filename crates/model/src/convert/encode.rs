@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Action, PlannedTensor};
-use crate::quant::{Bound, Float, dequantize_groups, quantize_groups};
+use crate::quant::{Bound, Float, dequantize_groups, largest, quantize_groups};
 
 /// Elements that one thread takes at a time: they stay in its caches from reading to checking. A multiple of every group
 /// size.
@@ -135,16 +135,4 @@ pub(super) fn part_sizes(action: Action) -> Vec<(usize, usize)> {
             sizes
         }
     }
-}
-
-fn largest(values: &[f32]) -> f32 {
-    let mut lanes = [0; 16];
-    let (blocks, rest) = values.as_chunks::<16>();
-    for block in blocks {
-        for lane in 0..16 {
-            lanes[lane] = (block[lane].to_bits() & 0x7fff_ffff).max(lanes[lane]);
-        }
-    }
-    let rest = rest.iter().map(|value| value.to_bits() & 0x7fff_ffff);
-    f32::from_bits(lanes.into_iter().chain(rest).max().unwrap_or(0))
 }

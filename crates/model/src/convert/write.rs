@@ -18,7 +18,7 @@ use super::{
     read::{Piece, read},
     source::Source,
 };
-use crate::weights::WeightError;
+use crate::{quant::first_not_finite, weights::WeightError};
 
 /// Where the bytes of the weights go, and come from to be compared.
 pub(super) trait Place: Sync {
@@ -211,8 +211,7 @@ fn offsets(plan: &Plan) -> Vec<(usize, Vec<u64>)> {
 
 fn not_finite(plan: &Plan, piece: &Piece) -> ConvertError {
     let tensor = &plan.tensors[piece.tensor];
-    let (index, value) =
-        crate::quant::range(piece.bytes(), tensor.source_dtype).not_finite.unwrap_or((0, f32::NAN));
+    let (index, value) = first_not_finite(piece.bytes(), tensor.source_dtype).unwrap_or((0, f32::NAN));
     WeightError::NotFinite { name: tensor.source_name.clone(), index: piece.start + index, value }.into()
 }
 

@@ -149,36 +149,22 @@ pub fn cast(bytes: &[u8], from: Float, to: Float) -> Vec<u8> {
     cast
 }
 
-/// What values a tensor holds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Range {
-    /// Largest magnitude; infinite or NaN when some element is.
-    pub largest: f32,
-    /// Position and value of the first NaN or infinity.
-    pub not_finite: Option<(usize, f32)>,
-}
-
-/// Looks at every element once.
-pub fn range(bytes: &[u8], float: Float) -> Range {
-    let largest_bits = |bytes: &[u8]| {
-        let mut values = [0.0f32; BLOCK];
-        let mut lanes = [0; BLOCK];
-        for bytes in bytes.chunks(BLOCK * float.bytes()) {
-            let values = &mut values[..bytes.len() / float.bytes()];
-            float.read(bytes, values);
-            for (lane, value) in lanes.iter_mut().zip(values) {
-                // Magnitudes compare as integers, with infinities and NaN on top.
-                *lane = (value.to_bits() & 0x7fff_ffff).max(*lane);
-            }
+/// Largest magnitude; infinite or NaN where some value is.
+pub fn largest(values: &[f32]) -> f32 {
+    // Magnitudes compare as integers, with infinities and NaN on top.
+    let mut lanes = [0; 16];
+    let (blocks, rest) = values.as_chunks::<16>();
+    for block in blocks {
+        for lane in 0..16 {
+            lanes[lane] = (block[lane].to_bits() & 0x7fff_ffff).max(lanes[lane]);
         }
-        lanes.into_iter().max().unwrap_or(0)
-    };
-    let largest = f32::from_bits(bytes.par_chunks(TASK * float.bytes()).map(largest_bits).max().unwrap_or(0));
-    let not_finite = if largest.is_finite() { None } else { first_not_finite(bytes, float) };
-    Range { largest, not_finite }
+    }
+    let rest = rest.iter().map(|value| value.to_bits() & 0x7fff_ffff);
+    f32::from_bits(lanes.into_iter().chain(rest).max().unwrap_or(0))
 }
 
-fn first_not_finite(bytes: &[u8], float: Float) -> Option<(usize, f32)> {
+/// Position and value of the first NaN or infinity.
+pub fn first_not_finite(bytes: &[u8], float: Float) -> Option<(usize, f32)> {
     let value_of = |bytes: &[u8]| {
         let mut value = [0.0];
         float.read(bytes, &mut value);

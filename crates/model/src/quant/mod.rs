@@ -18,7 +18,7 @@ mod scheme;
 
 pub use self::{
     dequantize::{dequantize, dequantize_groups},
-    element::{Float, Range, cast, range},
+    element::{Float, cast, first_not_finite, largest},
     error::{Bound, QuantError},
     quantize::{Packed, quantize, quantize_groups},
     scheme::{Mode, Scheme},

@@ -141,15 +141,17 @@ fn lengths_are_checked() {
 }
 
 #[test]
-fn range_names_the_first_bad_element() {
+fn the_largest_and_the_first_bad_element_are_found() {
     for float in FLOATS {
         let mut values = noise(40_000);
         values[7] = -40.0;
-        assert_eq!(range(&bytes_of(&values, float), float), Range { largest: 40.0, not_finite: None });
+        assert_eq!(largest(&values), 40.0);
+        assert_eq!(first_not_finite(&bytes_of(&values, float), float), None);
         values[39_999] = f32::NAN;
         values[20_001] = f32::NEG_INFINITY;
-        let range = range(&bytes_of(&values, float), float);
-        assert_eq!(range.not_finite, Some((20_001, f32::NEG_INFINITY)));
+        assert!(!largest(&values).is_finite() && largest(&values[20_000..20_009]).is_infinite());
+        let found = first_not_finite(&bytes_of(&values, float), float);
+        assert_eq!(found, Some((20_001, f32::NEG_INFINITY)));
     }
     assert!(Float::Float16.holds(65_519.0) && !Float::Float16.holds(65_520.0));
     assert!(Float::Bfloat16.holds(1e38) && !Float::Bfloat16.holds(f32::MAX));
