@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod error;
+mod groups;
 mod printer;
 
 use std::process::ExitCode;

@@ -15,11 +15,7 @@ use crate::{
         resolve::{ModelDefaults, ResolveError, Resolver},
         unknown::Unknown,
     },
-    cli::{
-        args::{ConvertArgs, QuantizationArgs},
-        error::CliError,
-        printer::Printer,
-    },
+    cli::{args::ConvertArgs, error::CliError, groups::QuantizationArgs, printer::Printer},
 };
 
 pub(crate) fn convert(args: &ConvertArgs, printer: Printer) -> Result<u8, CliError> {

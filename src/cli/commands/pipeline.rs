@@ -29,11 +29,7 @@ use crate::{
         source::Candidates,
         unknown::Unknown,
     },
-    cli::{
-        args::{PipelineArgs, QuantizationArgs},
-        error::CliError,
-        printer::Printer,
-    },
+    cli::{args::PipelineArgs, error::CliError, groups::QuantizationArgs, printer::Printer},
 };
 
 pub(crate) fn pipeline(args: &PipelineArgs, printer: Printer) -> Result<u8, CliError> {

@@ -13,8 +13,9 @@ use crate::{
         record::{self, Opened, Source},
     },
     cli::{
-        args::{GateArgs, ReportArgs, SpeedOnArg},
+        args::ReportArgs,
         error::CliError,
+        groups::{GateArgs, SpeedOnArg},
         printer::Printer,
     },
 };

@@ -26,8 +26,9 @@ use crate::{
         source::{Candidates, DatasetReference, ModelReference},
     },
     cli::{
-        args::{MeasuringArgs, RunArgs},
+        args::RunArgs,
         error::CliError,
+        groups::MeasuringArgs,
         printer::{Printer, Progress},
     },
 };
