@@ -96,4 +96,24 @@ impl Cell {
     pub fn query(&self, example: usize) -> Result<Batch, FileError> {
         self.inputs.rows(example, self.outputs.query_rows)
     }
+
+    /// Hands on the outputs of the examples of a batch, made of the numbers of its rows, `width` each. An example whose
+    /// rows are not what they must be is left out.
+    pub fn read(
+        &self,
+        examples: &[usize],
+        width: usize,
+        values: &[f32],
+        mut on_outputs: impl FnMut(usize, &[f32]),
+    ) {
+        let mut rows = values.chunks_exact(width.max(1));
+        let mut outputs = vec![0.0; self.outputs.width];
+        for example in examples {
+            let count = self.inputs.rows_each();
+            let rows: Vec<&[f32]> = rows.by_ref().take(count).collect();
+            if rows.len() == count && self.outputs.read(&rows, &mut outputs) {
+                on_outputs(*example, &outputs);
+            }
+        }
+    }
 }

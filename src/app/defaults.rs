@@ -30,6 +30,10 @@ pub const SPEED_ON: SpeedOn = SpeedOn::Accelerator;
 pub const SIZE_TOLERANCE: f64 = 0.1;
 /// Largest share of truncated examples with which accuracy is judged.
 pub const MAX_TRUNCATED_SHARE: f64 = 0.05;
+/// Bits that `tune` chooses from.
+pub const TUNED_BITS: [u32; 6] = [2, 3, 4, 5, 6, 8];
+/// Examples by which `tune` measures sensitivity.
+pub const SENSITIVITY_EXAMPLES: u32 = 512;
 /// Folder of the converted models.
 pub const ARTEFACTS: &str = "models/mlx_converted";
 /// Folder of the reports.

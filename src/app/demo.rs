@@ -49,6 +49,7 @@ pub fn dataset(folder: &Path) -> Result<DatasetReference, FileError> {
         spec,
         place: DatasetPlace::Files(vec![path]),
         texts: Texts::default(),
+        part: None,
         limit: None,
     })
 }

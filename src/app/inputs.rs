@@ -153,7 +153,11 @@ impl Inputs {
     /// Examples put together so that little is padded: sorted by their longest row, ties by position,
     /// and cut into batches of at most `rows` rows; an example of more rows is a batch of its own.
     pub fn batches(&self, rows: usize) -> Vec<Vec<usize>> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
+        self.batches_of((0..self.len()).collect(), rows)
+    }
+
+    /// [`Inputs::batches`] of some examples alone, which are given by position.
+    pub fn batches_of(&self, mut order: Vec<usize>, rows: usize) -> Vec<Vec<usize>> {
         order.sort_by_key(|example| self.longest(*example));
         order.chunks((rows / self.rows_each.max(1)).max(1)).map(<[usize]>::to_vec).collect()
     }
@@ -201,6 +205,7 @@ mod tests {
         let batches = inputs.batches(2);
         assert_eq!(batches, [vec![1, 3], vec![4, 2], vec![0]]);
         assert_eq!(inputs.padded_tokens(&batches), 4 + 14 + 9);
+        assert_eq!(inputs.batches_of(vec![0, 3, 4], 2), [vec![3, 4], vec![0]]);
         assert_eq!((inputs.tokens(), inputs.truncated()), (vec![9, 2, 7, 2, 5], 1));
     }
 

@@ -31,6 +31,7 @@ pub mod run;
 pub mod runner;
 pub mod settings;
 pub mod source;
+pub mod tune;
 pub mod unknown;
 pub mod upload;
 pub mod verify;

@@ -158,6 +158,9 @@ pub fn dataset(reference: &DatasetReference, observer: &mut dyn Observer) -> Res
         }
     };
     let mut dataset = dataset::load(&spec, &files)?;
+    if let Some(part) = reference.part {
+        dataset::keep(&mut dataset, part)?;
+    }
     if let Some(limit) = reference.limit {
         dataset::limit(&mut dataset, limit);
     }

@@ -25,6 +25,9 @@ struct File {
     rules: Vec<RuleEntry>,
 }
 
+/// Bits that leave weights unquantized.
+pub const UNQUANTIZED: u32 = 16;
+
 /// What the modules of a pattern get. Bits of 16 leave them unquantized; what is left out is as for the rest.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +66,29 @@ fn read(text: &str) -> Result<Result<Choices, ConvertError>, String> {
     Ok(choices(file))
 }
 
+/// The text of a recipe file, which [`open`] reads back as these choices; mlx-lm's mixed recipes have no such text.
+pub fn text(choices: &Choices) -> String {
+    let Choices { mode, bits, group_size, embedding_bits, dtype, mixed: _, rules, name: _ } = choices;
+    let mut text = format!("mode: {}\n", mode.name());
+    for (key, value) in [("bits", bits), ("group_size", group_size), ("embedding_bits", embedding_bits)] {
+        text += &value.map(|value| format!("{key}: {value}\n")).unwrap_or_default();
+    }
+    text += &dtype.map(|dtype| format!("dtype: {}\n", dtype.name())).unwrap_or_default();
+    text += if rules.is_empty() { "" } else { "rules:\n" };
+    for rule in rules {
+        // A text in JSON is one in YAML.
+        text += &format!("  - pattern: {}\n", serde_json::Value::from(rule.pattern()));
+        match rule.scheme() {
+            None => text += &format!("    bits: {UNQUANTIZED}\n"),
+            Some(own) => {
+                let (mode, bits, size) = (own.mode().name(), own.bits(), own.group_size());
+                text += &format!("    mode: {mode}\n    bits: {bits}\n    group_size: {size}\n");
+            }
+        }
+    }
+    text
+}
+
 fn choices(file: File) -> Result<Choices, ConvertError> {
     let File { mode, bits, group_size, embedding_bits, dtype, rules } = file;
     let rule = |entry: RuleEntry| {
@@ -70,7 +96,7 @@ fn choices(file: File) -> Result<Choices, ConvertError> {
         let bits = entry.bits.or(own.fixed().map(|(bits, _)| bits)).or(bits).unwrap_or(defaults::BITS);
         let fixed = own.fixed().map(|(_, size)| size);
         let size = entry.group_size.or(fixed).or(group_size).unwrap_or(defaults::GROUP_SIZE);
-        let scheme = if bits == 16 { None } else { Some(Scheme::new(own, bits, size)?) };
+        let scheme = if bits == UNQUANTIZED { None } else { Some(Scheme::new(own, bits, size)?) };
         Rule::new(&entry.pattern, scheme)
     };
     let rules = rules.into_iter().map(rule).collect::<Result<_, _>>()?;
@@ -92,6 +118,28 @@ mod tests {
         assert_eq!((choices.bits, choices.rules[0].pattern()), (Some(4), "*.query"));
         // JSON is YAML.
         assert_eq!(read(r#"{"bits": 4, "rules": []}"#).unwrap().unwrap().bits, Some(4));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let rules = vec![
+            Rule::new("a.*.query", Scheme::affine(6, 64).ok()).unwrap(),
+            Rule::new("odd \"name\": #1", Scheme::new(Mode::Mxfp8, 8, 32).ok()).unwrap(),
+            Rule::new("c", None).unwrap(),
+        ];
+        let some = Choices {
+            bits: Some(4),
+            group_size: Some(64),
+            embedding_bits: Some(4),
+            dtype: Some(Float::Bfloat16),
+            rules,
+            ..Choices::default()
+        };
+        let plain = Choices { bits: Some(16), ..Choices::default() };
+        let mode = Choices { mode: Mode::Nvfp4, ..Choices::default() };
+        for choices in [some, plain, mode] {
+            assert_eq!(read(&text(&choices)).unwrap().unwrap(), choices, "{}", text(&choices));
+        }
     }
 
     #[test]

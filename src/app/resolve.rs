@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use gatecheck_base::text;
-use gatecheck_data::dataset::DatasetSpec;
+use gatecheck_data::dataset::{DatasetSpec, Part};
 
 use super::{
     config::{
@@ -151,7 +151,8 @@ impl Resolver {
         words.iter().map(|word| self.model(word)).collect()
     }
 
-    /// A dataset for a model: with rows from `data`, a configured name, or a file.
+    /// A dataset for a model: with rows from `data`, a configured name, or a file. Behind the name of the split may stand
+    /// that of a [`Part`] in brackets.
     pub fn dataset(
         &self,
         word: &str,
@@ -159,10 +160,15 @@ impl Resolver {
         split: Option<&str>,
         model: &str,
     ) -> Result<DatasetReference, ResolveError> {
+        let (split, part) = split.map_or((None, None), |word| {
+            let (split, part) = Part::of_split(word);
+            (Some(split).filter(|split| !split.is_empty()), part)
+        });
         let mut found = match self.config.dataset(word) {
             Some(entry) => configured(word, entry, data, split),
             None => self.file(word, data, split)?,
         };
+        found.part = part;
         let model = self.config.model(model);
         found.texts.zero_shot.model_is_for_it = model.is_some_and(ModelEntry::is_for_zero_shot);
         found.texts.token_types = model.and_then(|model| model.token_types);
@@ -192,7 +198,7 @@ impl Resolver {
             ..DatasetSpec::default()
         };
         let place = DatasetPlace::Files(vec![path.to_owned()]);
-        Ok(DatasetReference { spec, place, texts: Texts::default(), limit: None })
+        Ok(DatasetReference { spec, place, texts: Texts::default(), part: None, limit: None })
     }
 }
 
@@ -229,7 +235,7 @@ fn configured(
     let label_map = entry.label_map.clone();
     // Whether token types are fed is the model's matter.
     let texts = Texts { truncation, max_length, token_types: None, label_map, zero_shot };
-    DatasetReference { spec: entry.spec(word, split, source, None), place, texts, limit: None }
+    DatasetReference { spec: entry.spec(word, split, source, None), place, texts, part: None, limit: None }
 }
 
 /// `owner/name` in the letters that the Hub allows.
@@ -284,5 +290,12 @@ mod tests {
             resolver.dataset("mnli", Some(Path::new("a/validation_mismatched.jsonl")), None, "m").unwrap();
         assert_eq!(rows.spec.split, "validation_mismatched");
         assert_eq!(rows.spec.source, "a/validation_mismatched.jsonl");
+        let part = |split| {
+            let found = resolver.dataset("mnli", None, Some(split), "m").unwrap();
+            (found.spec.split, found.part)
+        };
+        assert_eq!(part("mismatched[unseen]"), ("validation_mismatched".to_owned(), Some(Part::Unseen)));
+        assert_eq!(part("[unseen]"), ("validation_matched".to_owned(), Some(Part::Unseen)));
+        assert_eq!(part("a[b]"), ("a[b]".to_owned(), None));
     }
 }

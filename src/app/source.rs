@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-use gatecheck_data::dataset::DatasetSpec;
+use gatecheck_data::dataset::{DatasetSpec, Part};
 
 use super::settings::Texts;
 
@@ -65,6 +65,9 @@ pub struct DatasetReference {
     pub place: DatasetPlace,
     /// How its texts are put to a model.
     pub texts: Texts,
+    /// One half of its rows.
+    #[serde(default)]
+    pub part: Option<Part>,
     /// Only so many labelled rows, from the first.
     pub limit: Option<usize>,
 }

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use super::commands::{
     clean::CleanArgs,
     monitor::MonitorArgs,
+    tune::TuneArgs,
     upload::{EXIT_CODES as EXIT_CODES_OF_UPLOAD, UploadArgs},
     verify::{EXIT_CODES as EXIT_CODES_OF_VERIFY, VerifyArgs},
 };
@@ -25,7 +26,7 @@ pub(crate) struct Cli {
 }
 
 /// Shown below every help text that ends in a verdict.
-const EXIT_CODES: &str = "Exit codes of `run`, `pipeline`, `demo` and `report`: 0 every judged gate passed · 1 a gate failed · \
+const EXIT_CODES: &str = "Exit codes of `run`, `pipeline`, `tune`, `demo` and `report`: 0 every judged gate passed · 1 a gate failed · \
                           2 wrong command line, configuration or data · 3 could not be measured (network, disk, a \
                           broken model, a crash) · 4 inconclusive, or nothing was judged";
 
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     /// Convert, measure and judge many models on many datasets, and put the verdicts into one report
     #[command(after_help = EXIT_CODES)]
     Pipeline(Box<PipelineArgs>),
+    /// Find the smallest recipe that keeps the quality gate: bits for each part of each layer
+    #[command(after_help = EXIT_CODES)]
+    Tune(Box<TuneArgs>),
     /// Show how far runs and pipelines have come, from any shell, while they run or after
     Monitor(MonitorArgs),
     /// List what is left over from killed processes and outdated recipes; remove it with `--yes`

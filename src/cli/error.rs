@@ -6,8 +6,8 @@ use gatecheck_judge::gate::exit_code;
 
 use crate::app::{
     arms::ArmError, config::ConfigFileError, error::AppError, judge::JudgeError, pipeline::PipelineError,
-    plan::PlanError, prepare::PrepareError, record::RecordError, resolve::ResolveError, upload::UploadError,
-    verify::VerifyError,
+    plan::PlanError, prepare::PrepareError, record::RecordError, resolve::ResolveError, tune::TuneError,
+    upload::UploadError, verify::VerifyError,
 };
 
 /// An error that ends the program.
@@ -51,6 +51,12 @@ impl From<AppError> for CliError {
 
 impl From<PipelineError> for CliError {
     fn from(error: PipelineError) -> Self {
+        Self { hint: error.hint(), exit_code: exit_code::of_error(error.kind()), error: error.into() }
+    }
+}
+
+impl From<TuneError> for CliError {
+    fn from(error: TuneError) -> Self {
         Self { hint: error.hint(), exit_code: exit_code::of_error(error.kind()), error: error.into() }
     }
 }

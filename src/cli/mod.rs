@@ -29,6 +29,7 @@ pub fn main() -> ExitCode {
         Command::Models(args) => commands::list::models(&args, printer),
         Command::Datasets(args) => commands::list::datasets(&args, printer),
         Command::Verify(args) => commands::verify::verify(&args, printer),
+        Command::Tune(args) => commands::tune::tune(&args, printer),
         Command::Upload(args) => commands::upload::upload(&args, printer),
         Command::Report(args) => commands::report::report(&args, printer),
         Command::Doctor => commands::doctor::doctor(printer),

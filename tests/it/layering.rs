@@ -83,6 +83,13 @@ const LAYERS: &[(&str, &[Row])] = &[
                     "record", "resume", "run", "runner", "source",
                 ],
             ),
+            (
+                "tune",
+                &[
+                    "arms", "cell", "error", "event", "measure", "plan", "prepare", "recipe", "record",
+                    "resume", "run", "runner", "settings", "source", "version",
+                ],
+            ),
             ("monitor", &["pipeline"]),
             ("catalogue", &["config", "defaults", "error", "plan", "prepare"]),
         ],

@@ -202,16 +202,10 @@ impl<'a> Arm<'a> {
     }
 
     fn score(&self, examples: &[usize], answer: &Answer, block: &mut Block) {
-        let mut rows = answer.values.chunks_exact(answer.width);
-        let mut outputs = vec![0.0; self.cell.outputs.width];
-        for example in examples {
-            let count = self.cell.inputs.rows_each();
-            let rows: Vec<&[f32]> = rows.by_ref().take(count).collect();
-            if rows.len() == count && self.cell.outputs.read(&rows, &mut outputs) {
-                block.scored.push(*example as u32);
-                block.outputs.extend_from_slice(&outputs);
-            }
-        }
+        self.cell.read(examples, answer.width, &answer.values, |example, outputs| {
+            block.scored.push(example as u32);
+            block.outputs.extend_from_slice(outputs);
+        });
     }
 
     /// Keeps a block: of an arm that failed in it, what there is.

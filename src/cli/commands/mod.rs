@@ -9,6 +9,7 @@ pub(crate) mod monitor;
 pub(crate) mod pipeline;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod tune;
 pub(crate) mod upload;
 pub(crate) mod verify;
 pub(crate) mod worker;

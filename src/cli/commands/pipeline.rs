@@ -1,6 +1,6 @@
 //! `pipeline`: many models on many datasets.
 
-use std::{path::PathBuf, sync::atomic::Ordering, time::Duration};
+use std::path::PathBuf;
 
 use gatecheck_base::text::{duration, megabytes};
 use gatecheck_judge::{
@@ -15,13 +15,12 @@ use gatecheck_judge::{
 
 use super::{
     report::with_gates,
-    run::{limit, measuring},
+    run::{limit, listen, measuring},
     upload::{UploadArgs, upload},
 };
 use crate::{
     app::{
         arms, defaults,
-        measure::Workers,
         pipeline::{self, Bytes, Finished, Order, Place, Survey, Way},
         resolve::{ModelDefaults, ResolveError, Resolver},
         run::{Request, cell_folder},
@@ -48,15 +47,10 @@ pub(crate) fn pipeline(args: &PipelineArgs, printer: Printer) -> Result<u8, CliE
     if args.dry_run {
         return Ok(exit_code::PASS);
     }
-    let timeout = Duration::from_secs(args.measuring.timeout.unwrap_or(defaults::TIMEOUT_S));
     let place = order.place.clone();
     let mut progress = printer.progress();
     let ready = pipeline::prepare(order, &mut progress)?;
-    let workers = Workers::new(timeout)?;
-    // From here on Ctrl-C stops the measuring and not the program, as in `run`.
-    let flag = workers.stop();
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
-        .map_err(|error| CliError::failed(format!("failed to listen for Ctrl-C: {error}"), None))?;
+    let workers = listen(args.measuring.timeout.unwrap_or(defaults::TIMEOUT_S))?;
     let Finished { matrix, out, stopped } = pipeline::measure(ready, &workers, &mut progress)?;
     progress.done();
     let shown = if args.json {

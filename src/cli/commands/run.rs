@@ -82,7 +82,8 @@ fn go_on(folder: &Path, args: &RunArgs, printer: Printer) -> Result<u8, CliError
     let timeout_s = args.measuring.timeout.unwrap_or(unfinished.timeout_s());
     let mut progress = printer.progress();
     let jobs = resume::plan(unfinished, &mut progress)?;
-    measure_all(jobs, timeout_s, args.json, printer, progress)
+    let workers = listen(timeout_s)?;
+    measure_all(jobs, &workers, Show::of(args.json), printer, progress)
 }
 
 /// The datasets named, or else the model's benchmarks.
@@ -141,22 +142,45 @@ pub(crate) fn measuring(args: &MeasuringArgs) -> Result<Measuring, CliError> {
 pub(crate) fn carry_out(request: &Request, json: bool, printer: Printer) -> Result<u8, CliError> {
     let mut progress = printer.progress();
     let jobs = run::plan(request, &mut progress)?;
-    measure_all(jobs, request.measuring.timeout_s, json, printer, progress)
+    let workers = listen(request.measuring.timeout_s)?;
+    measure_all(jobs, &workers, Show::of(json), printer, progress)
 }
 
-fn measure_all(
-    jobs: Vec<Job>,
-    timeout_s: u64,
-    json: bool,
-    printer: Printer,
-    mut progress: Progress,
-) -> Result<u8, CliError> {
+/// The way to worker processes. From here on Ctrl-C stops the measuring and not the program. While nothing has been
+/// measured there is nothing to keep: a download or a conversion just ends, and leaves nothing half done.
+pub(crate) fn listen(timeout_s: u64) -> Result<Workers, CliError> {
     let workers = Workers::new(Duration::from_secs(timeout_s))?;
-    // From here on Ctrl-C stops the measuring and not the program. While nothing has been measured there is
-    // nothing to keep: a download or a conversion just ends, and leaves nothing half done.
     let flag = workers.stop();
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
         .map_err(|error| CliError::failed(format!("failed to listen for Ctrl-C: {error}"), None))?;
+    Ok(workers)
+}
+
+/// What of a report goes to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// The table.
+    Table,
+    /// `report.json`.
+    Json,
+    /// Nothing.
+    Nothing,
+}
+
+impl Show {
+    fn of(json: bool) -> Self {
+        if json { Self::Json } else { Self::Table }
+    }
+}
+
+/// Measures and shows one cell after the other.
+pub(crate) fn measure_all(
+    jobs: Vec<Job>,
+    workers: &Workers,
+    shown: Show,
+    printer: Printer,
+    mut progress: Progress,
+) -> Result<u8, CliError> {
     let mut codes = Vec::new();
     for job in jobs {
         if workers.stop().load(Ordering::Relaxed) {
@@ -164,7 +188,7 @@ fn measure_all(
             codes.push(exit_code::INCONCLUSIVE);
             continue;
         }
-        codes.push(match one(job, &workers, json, printer, &mut progress) {
+        codes.push(match one(job, workers, shown, printer, &mut progress) {
             Ok(code) => code,
             Err(error) => {
                 printer.error(&error.lines());
@@ -179,7 +203,7 @@ fn measure_all(
 fn one(
     job: Job,
     workers: &Workers,
-    json: bool,
+    shown: Show,
     printer: Printer,
     progress: &mut Progress,
 ) -> Result<u8, CliError> {
@@ -189,7 +213,7 @@ fn one(
     progress.done();
     let Outcome { record, report } = measured?;
     // Where the table cannot be shown, the reports are there all the same.
-    let shown = show(&report, json, printer);
+    let shown = if shown == Show::Nothing { Ok(()) } else { show(&report, shown == Show::Json, printer) };
     tell_failures(&record, printer);
     printer.status(&format!("reports are in {}", out.display()));
     if record.interrupted {

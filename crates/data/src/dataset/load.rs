@@ -51,6 +51,7 @@ pub fn load(spec: &DatasetSpec, files: &[PathBuf]) -> Result<Dataset, DatasetErr
         label_names: labelled.names,
         dropped: labelled.dropped,
         texts: Texts::Files(sources),
+        kept: None,
     })
 }
 

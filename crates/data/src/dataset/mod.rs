@@ -25,7 +25,13 @@ mod split;
 mod table;
 mod thrift;
 
-pub use self::{error::DatasetError, load::load, manifest::DatasetSpec, sample::limit, split::Dataset};
+pub use self::{
+    error::DatasetError,
+    load::load,
+    manifest::DatasetSpec,
+    sample::{Part, keep, limit},
+    split::Dataset,
+};
 
 /// One row.
 #[derive(Debug, Clone, PartialEq)]

@@ -27,8 +27,10 @@ pub struct Dataset {
     pub label_names: Vec<String>,
     /// For every row left out because its label was -1, null or empty: how many that count came before it.
     pub(super) dropped: Vec<u32>,
-    /// The texts of the same rows.
+    /// The texts of the same rows, and of those that were left out by [`super::keep`].
     pub(super) texts: Texts,
+    /// For every labelled row of the files whether it is still of this dataset; all are if absent.
+    pub(super) kept: Option<Vec<bool>>,
 }
 
 /// Where texts are.
@@ -57,6 +59,7 @@ impl Dataset {
             label_names,
             dropped: Vec::new(),
             texts: Texts::Memory(texts),
+            kept: None,
         }
     }
 
@@ -82,7 +85,13 @@ impl Dataset {
         let (mut held, mut golds) = (Vec::with_capacity(rows), self.golds.iter());
         // A reader of files knows no errors but its own.
         let mut failed = None;
+        let mut row = 0;
         self.each_text(&mut |text, pair| {
+            let is_kept = self.kept.as_ref().is_none_or(|kept| kept.get(row).copied().unwrap_or(false));
+            row += 1;
+            if !is_kept {
+                return true;
+            }
             let Some(gold) = golds.next() else { return false };
             held.push(Example { text, pair, gold: *gold });
             if held.len() >= rows {

@@ -136,7 +136,7 @@ fn flips(pair: &Pair<'_>, examples: &[usize]) -> Option<Flips> {
     Some(Flips { count: count as u64, share: count as f64 / examples.len() as f64 })
 }
 
-fn divergence(pair: &Pair<'_>, examples: &[usize]) -> Option<Divergence> {
+pub(super) fn divergence(pair: &Pair<'_>, examples: &[usize]) -> Option<Divergence> {
     let Questions { task, exclusive, .. } = pair.questions;
     if !task.has_classes() || !exclusive || examples.is_empty() {
         return None;

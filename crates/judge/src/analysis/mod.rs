@@ -3,6 +3,7 @@
 mod answers;
 mod class_drop;
 mod compare;
+mod drift;
 mod drop;
 mod latency;
 mod overview;
@@ -14,6 +15,7 @@ mod summary;
 mod value;
 
 pub use compare::{Comparison, Divergence, Flips};
+pub use drift::{DriftMeasure, drift};
 pub use overview::{Analysis, Gains, analyse};
 pub use pair::MetricDrop;
 pub use slices::{Slice, SliceKind};

@@ -235,6 +235,7 @@ mod tests {
         assert_eq!(four.stored(Float::Bfloat16), Float::Bfloat16);
         let half = Recipe::new(16, Some(7), None, None).unwrap();
         assert_eq!((half.linear(), half.embedding(), half.suffix()), (None, None, "fp16".to_owned()));
+        assert_eq!(Recipe::new(16, None, None, Some(Float::Bfloat16)).unwrap().suffix(), "bf16");
         assert_eq!(Recipe::try_from(32).unwrap().stored(Float::Float16), Float::Float32);
     }
 

@@ -163,3 +163,14 @@ fn totals(plan: &Plan, formatter: &mut Formatter<'_>) -> Result {
     let files = if files == 1 { "one weight file".to_owned() } else { format!("{files} weight files") };
     writeln!(formatter, "artefact: {:.2} MB ({} bytes), {files}", megabytes(size), thousands(size))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_have_two_digits_or_say_that_they_are_small() {
+        let told = [0.0, 0.000_009_9, 0.000_01, 0.000_999, 0.001, 0.123_45].map(percent);
+        assert_eq!(told, ["0", "< 0.001 %", "0.001 %", "0.100 %", "0.10 %", "12.35 %"]);
+    }
+}

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     checkpoint::{Checkpoint, Matrix},
     config::ModelConfig,
-    quant::{Float, Mode, Scheme, dequantize},
+    quant::{Float, Mode, Scheme, cast, dequantize},
     weights::WeightStore,
 };
 
@@ -159,6 +159,64 @@ fn what_is_lost_is_told_by_group() {
 }
 
 #[test]
+fn what_is_lost_of_a_few_elements_is_told_exactly() {
+    let fixture = Fixture::new(Float::Float32);
+    let bias = fixture.tensors.iter().find(|tensor| tensor.name == "classifier.bias").unwrap();
+    let floats = |bytes: &[u8]| -> Vec<f64> {
+        bytes.as_chunks::<4>().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect()
+    };
+    let halves = cast(&bias.bytes, Float::Float32, Float::Float16);
+    let (exact, stored) = (floats(&bias.bytes), floats(&cast(&halves, Float::Float16, Float::Float32)));
+    let errors: f64 = exact.iter().zip(&stored).map(|(exact, stored)| (exact - stored).powi(2)).sum();
+    let expected = (errors / exact.iter().map(|exact| exact.powi(2)).sum::<f64>()).sqrt();
+    let outcome = fixture.convert(16);
+    let group = outcome.groups.iter().find(|group| group.tensors == "classifier.bias").unwrap();
+    let found = group.relative_rms_error.unwrap();
+    assert!(expected > 0.0 && (found / expected - 1.0).abs() < 1e-6, "{found} beside {expected}");
+}
+
+#[test]
+fn every_matrix_is_counted_with_what_it_is_stored_as() {
+    let fixture = Fixture::new(Float::Float32);
+    let folder = fixture.convert(4).folder;
+    let config = ModelConfig::open(&folder).unwrap();
+    let found = holdings(&folder, &folder, &config).unwrap();
+    let told: Vec<_> = found.iter().map(|one| (one.stored_as.as_str(), one.matrices, one.weights)).collect();
+    let rows = 4 * 64 + 128 + 2 * 64;
+    assert_eq!(
+        told,
+        [
+            ("4 bits, groups of 64", 6, rows * 64),
+            ("8 bits, groups of 64", 1, 40 * 64),
+            ("f16", 4, (16 + 2 + 64 + 3) * 64),
+        ]
+    );
+}
+
+#[test]
+fn large_tensors_are_whole() {
+    // More than a task has, and no multiple of it.
+    let fixture = Fixture::with_inner(Float::Float32, 1536 + 64);
+    let module = "bert.encoder.layer.0.intermediate.dense";
+    let source = WeightStore::open(&fixture.source()).unwrap();
+    let exact = source.find(&format!("{module}.weight")).unwrap().to_f32().unwrap();
+    for (bits, most) in [(4, 0.045), (32, 0.0)] {
+        let folder = fixture.convert(bits).folder;
+        let checkpoint = Checkpoint::open(&folder, &ModelConfig::open(&folder).unwrap()).unwrap();
+        let stored = match checkpoint.matrix(module, 1600, 64).unwrap() {
+            Matrix::Dense(view) => view.to_f32().unwrap(),
+            Matrix::Packed(packed) => {
+                let parts = [packed.words.bytes, packed.scales.bytes, packed.biases.unwrap().bytes];
+                dequantize(packed.scheme, parts[0], parts[1], parts[2], Float::Float16).unwrap()
+            }
+        };
+        let worst =
+            exact.iter().zip(&stored).map(|(exact, stored)| (exact - stored).abs()).fold(0.0, f32::max);
+        assert!(stored.len() == 1600 * 64 && worst <= most, "{bits} bits: {worst}");
+    }
+}
+
+#[test]
 fn an_artefact_may_have_a_name_of_its_own() {
     let fixture = Fixture::new(Float::Float16);
     let folder = fixture.folder.path().join("elsewhere/mine");
@@ -257,7 +315,7 @@ fn never_replaces_what_is_no_artefact() {
 #[test]
 fn what_does_not_divide_stays_and_nothing_at_all_is_an_error() {
     let fixture = Fixture::with_inner(Float::Float16, 96);
-    let table = plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap().to_string();
+    let table = super::plan(&fixture.source(), &recipe(8), SHARD_BYTES).unwrap().to_string();
     assert!(table.contains("last dimension 96 not divisible by group size 64"), "{table}");
     let wide = Recipe::new(4, Some(128), None, None).unwrap();
     let error = convert(&fixture.request(wide), &mut quiet).unwrap_err();
@@ -391,4 +449,14 @@ fn table_groups_layers() {
     assert!(table.contains("64×128  4 bits, groups of 64, float16"), "{table}");
     assert!(table.contains("8 bits, groups of 64, float16"), "{table}");
     assert!(table.lines().last().unwrap().ends_with("one weight file"), "{table}");
+    let mut plan = super::plan(&fixture.source(), &recipe(4), SHARD_BYTES).unwrap();
+    let first = plan.tensors.iter().find(|tensor| tensor.name.ends_with("0.output.dense.weight")).unwrap();
+    plan.tensors.push(PlannedTensor { name: first.name.replace(".0.", ".1."), ..first.clone() });
+    let groups = super::table::groups(&plan);
+    let of_layers = groups.iter().find(|group| group.tensors.ends_with("*.output.dense.weight")).unwrap();
+    // Per row of 128: 64 bytes of codes, and two scales and biases of two bytes each.
+    assert_eq!(
+        (of_layers.count, of_layers.bytes_before, of_layers.bytes_after),
+        (2, 2 * 64 * 256, 2 * 64 * 72)
+    );
 }

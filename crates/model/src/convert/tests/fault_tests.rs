@@ -75,6 +75,14 @@ fn what_a_killed_process_left_locks_nothing() {
 }
 
 #[test]
+fn a_place_that_cannot_be_locked_for_another_reason_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let error = super::super::lock::Lock::take(&folder.path().join("file/artefact"), || ()).err().unwrap();
+    assert!(error.to_string().starts_with("failed to lock"), "{error}");
+}
+
+#[test]
 fn two_recipes_at_once_are_as_one_after_the_other() {
     for _ in 0..5 {
         let fixture = Fixture::new(Float::Float16);
@@ -315,6 +323,14 @@ fn damage_is_found_on_opening_or_by_checksums() {
     )
     .unwrap();
     damage("recipe and inputs in `conversion_metadata.json` have another checksum");
+    for name in ["../outside", "a//b", ""] {
+        let lists = paper.replace("\"tokenizer.json\": {", &format!("\"{name}\": {{"));
+        assert_ne!(lists, paper);
+        std::fs::write(folder.join(METADATA_FILE), lists).unwrap();
+        let error = Artefact::open(&folder).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("`conversion_metadata.json` lists `{name}`")), "{error}");
+    }
+    std::fs::write(folder.join(METADATA_FILE), paper).unwrap();
     std::fs::remove_file(folder.join("tokenizer.json")).unwrap();
     let error = Artefact::open(&folder).unwrap_err();
     assert!(error.to_string().ends_with("`tokenizer.json` is missing"), "{error}");
