@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use super::commands::{
     clean::CleanArgs,
     monitor::MonitorArgs,
-    tune::TuneArgs,
+    tune::args::TuneArgs,
     upload::{EXIT_CODES as EXIT_CODES_OF_UPLOAD, UploadArgs},
     verify::{EXIT_CODES as EXIT_CODES_OF_VERIFY, VerifyArgs},
 };

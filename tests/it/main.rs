@@ -44,6 +44,8 @@ mod second_reference;
 mod text_to_logits;
 mod tiny_model;
 mod tokenizing;
+#[cfg(feature = "mlx")]
+mod tune_cli;
 mod upload_cli;
 mod within;
 mod zero_shot;

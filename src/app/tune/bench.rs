@@ -9,9 +9,9 @@ use gatecheck_model::convert::{Artefact, Recipe};
 
 use super::{
     error::TuneError,
-    half::Half,
+    halves::Half,
     journal::{Journal, Measured, Rows},
-    report::describe,
+    report::{RECIPE, describe},
     search::{Judged, Trials},
     space::{Picks, Space},
 };
@@ -23,8 +23,6 @@ use crate::app::{
     source::ModelSource,
 };
 
-/// Name of the recipe file; artefacts are named after it.
-pub const RECIPE: &str = "tuned.yaml";
 /// Folder of what is tried out.
 const TRIAL: &str = "trial";
 

@@ -17,10 +17,10 @@ const BOTTOM: f64 = 64.0;
 const STYLE: &str = "\
 svg{background:#fff;color:#1b1f24;font:13px system-ui,sans-serif}\
 text{fill:currentColor}.grid{stroke:currentColor;opacity:.15}.front{fill:none;stroke:#2563eb;stroke-width:1.5;opacity:.7}\
-.pass{fill:#16803c}.fail{fill:#c2271d}.open{fill:#b7791f}.tuned{fill:none;stroke:currentColor;stroke-width:2}\
+.pass{fill:#16803c}.fail{fill:none;stroke:#c2271d;stroke-width:2}.open{fill:none;stroke:#b7791f;stroke-width:2}.tuned{fill:none;stroke:currentColor;stroke-width:2}\
 .small{font-size:11px;opacity:.75}\
 @media(prefers-color-scheme:dark){svg{background:#15181c;color:#e6e8eb}.front{stroke:#7aa2ff}.pass{fill:#4cc46e}\
-.fail{fill:#ff6b60}.open{fill:#e0b04c}}";
+.fail{stroke:#ff6b60}.open{stroke:#e0b04c}}";
 
 /// Where numbers lie.
 struct Scale {
@@ -105,7 +105,7 @@ fn axes(svg: &mut String, tuning: &Tuning, x: &Scale, y: &Scale) {
     }
     text(svg, "", (f64::midpoint(left, right), HEIGHT - 18.0), "middle", "size of the artefact, MB");
     text(svg, "", (left - 60.0, 24.0), "start", &format!("drift: {}", tuning.drift_measure.name()));
-    let legend = "green: passes the quality gate · red: fails · yellow: inconclusive · line: as predicted · ring: chosen";
+    let legend = "dot: passes the quality gate · ring: inconclusive · cross: fails · line: front as predicted · large ring: chosen";
     text(svg, "small", (left - 60.0, 42.0), "start", legend);
 }
 
@@ -122,10 +122,11 @@ fn mark(svg: &mut String, row: &RecipeRow, x: &Scale, y: &Scale) {
     let Some(drift) = row.measured.drift.and_then(logarithm) else { return };
     let (at_x, at_y) = (x.at(megabytes(row.measured.size_bytes)), y.at(drift));
     let verdict = row.measured.quality.as_ref().map(|quality| quality.verdict);
-    let class = match verdict {
-        Some(Verdict::Pass) => "pass",
-        Some(Verdict::Inconclusive) => "open",
-        _ => "fail",
+    // Told apart by their shapes too.
+    let (class, shape) = match verdict {
+        Some(Verdict::Pass) => ("pass", "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0z"),
+        Some(Verdict::Inconclusive) => ("open", "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0z"),
+        _ => ("fail", "M-4,-4L4,4M-4,4L4,-4"),
     };
     let told = format!(
         "{} {:.2} MB, {:.2} bits a weight, {}",
@@ -136,7 +137,7 @@ fn mark(svg: &mut String, row: &RecipeRow, x: &Scale, y: &Scale) {
     );
     let _ = writeln!(
         svg,
-        "<circle class=\"{class}\" cx=\"{at_x:.1}\" cy=\"{at_y:.1}\" r=\"4\"><title>{}</title></circle>",
+        "<path class=\"{class}\" transform=\"translate({at_x:.1} {at_y:.1})\" d=\"{shape}\"><title>{}</title></path>",
         escape(told.trim())
     );
     if row.name == TUNED {

@@ -10,12 +10,13 @@ use gatecheck_judge::record::{ModelFacts, Policy};
 use super::{
     bench::Bench,
     error::TuneError,
-    half::Half,
+    halves::Half,
     journal::{Journal, Rows},
     picture,
-    report::{self, TUNED, Tuning, Unseen},
+    report::{self, TUNED, Tuning},
     search::search,
     space::{Picks, Space},
+    summary::{Unseen, summary},
 };
 use crate::app::{
     arms::ArmKind,
@@ -88,7 +89,7 @@ pub fn tune(request: &Request, workers: &Workers, observer: &mut dyn Observer) -
         bench.convert(best, &artefact)?;
         unseen.recipes = measured(&mut bench, best, judges)?;
     }
-    let tuning = report::tuning(&bench, &found, &unseen);
+    let tuning = summary(&bench, &found, &unseen);
     write(out, &tuning)?;
     let found = match &found.best {
         Some(_) => Some((artefact.clone(), verdict(request, &artefact, bench.observer)?)),
