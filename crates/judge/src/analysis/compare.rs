@@ -212,6 +212,15 @@ mod tests {
     }
 
     #[test]
+    fn without_both_sizes_there_is_no_ratio_of_them() {
+        for arm in [0, 2] {
+            let mut record = fixture::record();
+            record.arms[arm].size_bytes = 0;
+            assert_eq!(last(&record).ratio(Metric::SizeMb), None);
+        }
+    }
+
+    #[test]
     fn another_number_of_classes_has_no_divergence() {
         let mut record = fixture::record();
         record.arms[2].output_width = 2;

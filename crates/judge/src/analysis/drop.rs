@@ -108,6 +108,19 @@ mod tests {
     }
 
     #[test]
+    fn drops_by_class_are_those_of_the_arms_own_values() {
+        let mut record = fixture::record();
+        // More right than wrong, and unlike in both arms.
+        record.arms[2].outputs[..30].fill(0.0);
+        let analysis = crate::analysis::analyse(&record);
+        for id in [Metric::MacroF1, Metric::Mcc] {
+            let drop = drop_in(id, &record).unwrap();
+            let [before, after] = [0, 2].map(|arm| analysis.arms[arm].metric(id).unwrap().value);
+            assert!(drop.value != 0.0 && (drop.value - (before - after)).abs() < 1e-12, "{drop:?}");
+        }
+    }
+
+    #[test]
     fn the_method_is_the_one_that_was_used() {
         let drop = |record: &RunRecord| drop_in(Metric::Pearson, record).unwrap();
         assert!(drop(&fixture::similarity()).method.starts_with("paired percentile bootstrap"));

@@ -182,6 +182,17 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_below_zero_is_not_cut() {
+        let mut record = fixture::record();
+        record.dataset.metrics = vec![Metric::Mcc];
+        let width = record.arms[0].output_width as usize;
+        record.arms[0].outputs.chunks_mut(width).for_each(|row| row.rotate_right(1));
+        let Quality { metrics, .. } = of_baseline(&record);
+        let mcc = value_of(&metrics, Metric::Mcc).unwrap();
+        assert!(mcc.value < -0.1 && mcc.low.unwrap() < mcc.value && mcc.value < mcc.high.unwrap(), "{mcc:?}");
+    }
+
+    #[test]
     fn similarity_has_its_own() {
         let Quality { metrics, confusion } = of_baseline(&fixture::similarity());
         assert_eq!(metrics.iter().map(|it| it.id).collect::<Vec<_>>(), [Metric::Spearman, Metric::Pearson]);

@@ -153,3 +153,20 @@ pub struct Failure {
     /// The last lines of the worker's standard error.
     pub stderr: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture;
+
+    #[test]
+    fn what_sessions_say_is_told_once() {
+        let mut arm = fixture::record().arms.swap_remove(0);
+        let session = arm.sessions[0].clone();
+        let devices = ["metal", "", "cpu", "metal", ""];
+        arm.sessions = devices.iter().map(|_| session.clone()).collect();
+        for (session, device) in arm.sessions.iter_mut().zip(devices) {
+            session.device = device.to_owned();
+        }
+        assert_eq!(arm.device(), "metal, cpu");
+    }
+}
