@@ -50,6 +50,8 @@ fn the_recipe_found_is_chosen_by_one_half_and_judged_on_the_other() {
     let [calibration, unseen] =
         ["examples_calibration", "examples_unseen"].map(|name| tuning[name].as_u64().unwrap());
     assert!(calibration + unseen == 600 && calibration > 200 && unseen > 200, "{calibration} and {unseen}");
+    let judged = tuning["calibration"].as_array().unwrap().len();
+    assert_eq!(place.read("out/front.svg").matches("<path class=\"pass\"").count(), judged);
     // Everything passes, so the smallest recipe there is was found: 4 bits for all.
     let tuned = &tuning["unseen"][0];
     assert_eq!((&tuned["name"], tuned["quality"]["verdict"].as_str()), (&"tuned".into(), Some("pass")));
@@ -128,7 +130,7 @@ fn an_interrupt_keeps_the_best_so_far() {
     );
     assert_eq!(place.gatecheck("convert --model model --recipe out/tuned.yaml").code, 0);
     place.is_left_alone();
-    assert!(!place.path("out/trial").exists());
+    assert!(!place.path("out/.trial").exists());
 }
 
 #[test]
@@ -161,6 +163,11 @@ fn what_cannot_be_tuned_is_refused() {
     assert!(!place.path("out").exists(), "nothing was begun");
     place.write("one.jsonl", place.read("rows.jsonl").lines().next().unwrap());
     refused(&TUNE.replace("rows.jsonl", "one.jsonl"), "has no rows for the ");
+    // What lies where recipes are tried out is not theirs to remove.
+    place.write("out/.trial/precious", "");
+    refused(TUNE, "`out/.trial` ");
+    assert!(place.path("out/.trial/precious").exists());
+    std::fs::remove_dir_all(place.path("out")).unwrap();
     // A folder of another tuning is left as it is.
     place.gatecheck(&format!("{TUNE} --limit 9 --max-accuracy-drop 0.001"));
     let before = lines(&place);

@@ -24,7 +24,7 @@ use crate::app::{
 };
 
 /// Folder of what is tried out.
-const TRIAL: &str = "trial";
+const TRIAL: &str = ".trial";
 
 /// Everything it takes.
 pub(super) struct Bench<'a> {
@@ -61,10 +61,12 @@ impl Bench<'_> {
         if let Some(known) = self.journal.get(rows, &bits) {
             return Ok(known.clone());
         }
-        let trial = Trial(self.out.join(TRIAL));
-        let artefact = self.convert(picks, &trial.0)?;
-        let spec = Spec { folder: artefact.folder, ..self.spec.clone() };
         let half = half.unwrap_or(&self.calibration);
+        let artefact = self.convert(picks, &self.out.join(TRIAL))?;
+        // Only what was made here goes.
+        let trial = Trial(artefact.folder);
+        half.check_unchanged()?;
+        let spec = Spec { folder: trial.0.clone(), ..self.spec.clone() };
         let measured = match rows {
             Rows::Few => half.drift(self.few.clone(), &spec, artefact.size_bytes, self.workers)?,
             Rows::Calibration | Rows::Unseen => half.judge(&spec, artefact.size_bytes, self.workers)?,

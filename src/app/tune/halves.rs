@@ -59,6 +59,15 @@ impl Half {
         Ok(Self { cell, record })
     }
 
+    /// Refuses to go on with other files than the baseline was asked with.
+    pub(super) fn check_unchanged(&self) -> Result<(), TuneError> {
+        let changed = self.cell.arms.iter().find_map(|arm| arm.changed());
+        changed.map_or(Ok(()), |file| {
+            let source = WorkerError::Changed(file.to_owned());
+            Err(TuneError::Worker { arm: "baseline", stderr: String::new(), source })
+        })
+    }
+
     /// The record of the baseline alone.
     pub(super) fn record(&self) -> &RunRecord {
         &self.record
