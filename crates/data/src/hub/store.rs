@@ -176,3 +176,50 @@ impl Part {
         let _ = std::fs::remove_file(&self.path);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path().to_owned());
+        (folder, store)
+    }
+
+    #[test]
+    fn a_commit_is_noted_once_and_not_of_itself() {
+        let (folder, store) = store();
+        let noted = folder.path().join("refs/main");
+        let inode = || std::fs::metadata(&noted).unwrap().ino();
+        store.refer("main", "abc").unwrap();
+        let first = inode();
+        store.refer("main", "abc").unwrap();
+        assert_eq!((std::fs::read_to_string(&noted).unwrap().as_str(), inode()), ("abc", first));
+        store.refer("main", "def").unwrap();
+        assert_eq!(std::fs::read_to_string(&noted).unwrap(), "def");
+        store.refer("abc", "abc").unwrap();
+        assert!(!folder.path().join("refs/abc").exists());
+    }
+
+    #[test]
+    fn another_that_gets_on_is_waited_for_and_one_that_does_not_is_not() {
+        let (_folder, store) = store();
+        let file = Announced { what: "it".to_owned(), etag: "0".repeat(40), size: 9 };
+        let silence = Duration::from_millis(100);
+        let part = store.stage(&file, silence).unwrap();
+        assert!(matches!(store.stage(&file, silence), Err(HubError::Busy { .. })));
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| store.stage(&file, silence));
+            // More than twice the silence in all, and never that long without a byte.
+            for length in 1..=9 {
+                std::fs::write(&part.path, vec![0; length]).unwrap();
+                thread::sleep(silence / 2);
+            }
+            drop(part);
+            assert!(waiting.join().unwrap().is_ok());
+        });
+    }
+}

@@ -38,6 +38,16 @@ fn the_files_of_modules_come_along() {
 }
 
 #[test]
+fn the_card_is_read_where_there_is_one() {
+    let card = |files: &[(&str, &str)]| {
+        let fake = FakeHub::new(&[("models/owner/model@main", self::files(files))]);
+        fake.hub().model_card("owner/model", None).unwrap()
+    };
+    assert_eq!(card(&[("config.json", "{}"), ("README.md", "# It")]).as_deref(), Some("# It"));
+    assert_eq!(card(&[("config.json", "{}")]), None);
+}
+
+#[test]
 fn shards_come_from_the_index() {
     let index = r#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-1.safetensors"}}"#;
     let sharded = |index: &str| {
