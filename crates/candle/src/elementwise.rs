@@ -4,8 +4,6 @@
 
 use gatecheck_model::activation::Activation;
 
-use crate::simd::widest;
-
 /// `x·y + z`, rounded once. A body without fused instructions calls `fmaf` of the C library, which is slow and
 /// gives the same bits.
 #[inline(always)]
@@ -96,7 +94,7 @@ fn activate_body(values: &mut [f32], activation: Activation) {
     }
 }
 
-widest! {
+gatecheck_base::widest! {
     /// `values = activation(values)`.
     pub(crate) fn activate(values: &mut [f32], activation: Activation) = activate_body
 }
@@ -110,7 +108,7 @@ fn bias_body(rows: &mut [f32], bias: &[f32]) {
     }
 }
 
-widest! {
+gatecheck_base::widest! {
     /// `rows = rows + bias`, row by row.
     pub(crate) fn add_bias(rows: &mut [f32], bias: &[f32]) = bias_body
 }
@@ -169,7 +167,7 @@ fn add_norm_body(rows: &mut [f32], width: usize, residual: Option<&[f32]>, norm:
     }
 }
 
-widest! {
+gatecheck_base::widest! {
     /// `rows = norm(rows + residual)`, row by row.
     pub(crate) fn add_norm(
         rows: &mut [f32],
@@ -191,7 +189,7 @@ fn gate_body(rows: &[f32], activation: Activation, gated: &mut [f32], width: usi
     }
 }
 
-widest! {
+gatecheck_base::widest! {
     /// The first half of each row, activated, times the second half (<https://arxiv.org/abs/2002.05202>).
     pub(crate) fn gate(rows: &[f32], activation: Activation, gated: &mut [f32], width: usize) = gate_body
 }
@@ -208,7 +206,7 @@ fn rope_body(vectors: &mut [f32], angles: &[f32]) {
     }
 }
 
-widest! {
+gatecheck_base::widest! {
     /// Rotary positions: rotates the pairs of each vector, elements `i` and `i + half`, by angles given as their
     /// cosines, then their sines (<https://arxiv.org/abs/2104.09864>).
     pub(crate) fn rope(vectors: &mut [f32], angles: &[f32]) = rope_body
@@ -236,7 +234,7 @@ fn softmax_body(scores: &mut [f32], width: usize, stride: usize) {
     }
 }
 
-widest! {
+gatecheck_base::widest! {
     /// Softmax of each row of `width` finite scores, in place. Rows begin every `stride` elements.
     pub(crate) fn softmax(scores: &mut [f32], width: usize, stride: usize) = softmax_body
 }

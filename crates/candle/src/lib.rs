@@ -26,7 +26,6 @@ mod post_norm;
 mod product;
 mod rope;
 mod scores;
-mod simd;
 mod threads;
 mod tile;
 mod work;

@@ -5,7 +5,7 @@
 //! instruction set; the sizes of a tile are those that fill its registers.
 
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{self, Level};
+use gatecheck_base::simd::{self, Level};
 
 /// Where a tile lies. Strides are in elements, from one row to the next.
 ///

@@ -58,9 +58,9 @@ pub(super) fn decode(codes: &[u8], scale: f32, bias: f32, float: Float, values: 
     for (value, code) in values.iter_mut().zip(codes) {
         *value = f32::from(*code) * scale;
     }
-    float.round(values);
+    float.round_inline(values);
     for value in values.iter_mut() {
         *value += bias;
     }
-    float.round(values);
+    float.round_inline(values);
 }

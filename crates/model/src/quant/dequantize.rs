@@ -1,5 +1,6 @@
 //! Codes, scales and biases back to floats.
 
+use gatecheck_base::simd::widest;
 use rayon::prelude::*;
 
 use super::{
@@ -34,16 +35,20 @@ pub fn dequantize(
     Ok(values)
 }
 
-/// As [`dequantize`], on this thread, into `values`; the buffers must hold as many groups. What is computed is rounded to
-/// `rounded`: `float` is MLX's way, 32 bits lose nothing.
-pub fn dequantize_groups(
-    scheme: Scheme,
-    [weight, scales, biases]: [&[u8]; 3],
-    float: Float,
-    rounded: Float,
-    values: &mut [f32],
-) {
-    let parts = [weight, scales, biases];
+widest! {
+    /// As [`dequantize`], on this thread, into `values`; `parts` are weight, scales and biases of as many groups. What is
+    /// computed is rounded to `rounded`: `float` is MLX's way, 32 bits lose nothing.
+    pub fn dequantize_groups(
+        scheme: Scheme,
+        parts: [&[u8]; 3],
+        float: Float,
+        rounded: Float,
+        values: &mut [f32],
+    ) = any_width
+}
+
+#[inline(always)]
+fn any_width(scheme: Scheme, parts: [&[u8]; 3], float: Float, rounded: Float, values: &mut [f32]) {
     match scheme.bits() {
         2 => run::<2>(scheme, parts, float, rounded, values),
         3 => run::<3>(scheme, parts, float, rounded, values),
@@ -54,6 +59,7 @@ pub fn dequantize_groups(
     }
 }
 
+#[inline(always)]
 fn run<const BITS: usize>(
     scheme: Scheme,
     [weight, scales, biases]: [&[u8]; 3],
@@ -75,8 +81,8 @@ fn run<const BITS: usize>(
     let pairs = scales.chunks_exact(width).zip(biases.chunks_exact(width));
     for ((values, weight), (scale_bytes, bias_bytes)) in parts.zip(pairs) {
         let (mut scale, mut bias) = ([0.0], [0.0]);
-        float.read(scale_bytes, &mut scale);
-        float.read(bias_bytes, &mut bias);
+        float.read_inline(scale_bytes, &mut scale);
+        float.read_inline(bias_bytes, &mut bias);
         unpack::<BITS>(weight, codes);
         affine::decode(codes, scale[0], bias[0], rounded, values);
     }

@@ -1,9 +1,12 @@
 //! The float types that weights are stored in, read and written in bulk.
 
-use half::{bf16, f16, slice::HalfFloatSliceExt};
+use gatecheck_base::simd::widest;
+use half::{bf16, f16};
 use rayon::prelude::*;
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
+
+use super::float16::{from_bf16, from_f16, to_bf16, to_f16};
 
 /// Elements that are converted at a time, in a buffer on the stack.
 const BLOCK: usize = 128;
@@ -61,72 +64,65 @@ impl Float {
 
     /// Widens little-endian elements, which is exact.
     pub fn read(self, bytes: &[u8], values: &mut [f32]) {
-        match self {
-            Self::Float32 => {
-                for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
-                    *value = f32::from_le_bytes(*bytes);
-                }
-            }
-            Self::Float16 => read_halves(bytes, values),
-            Self::Bfloat16 => {
-                for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
-                    *value = f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16);
-                }
-            }
-        }
+        read(self, bytes, values);
     }
 
     /// Rounds to the nearest element, ties to even, and writes it little-endian.
     pub fn write(self, values: &[f32], bytes: &mut [u8]) {
-        match self {
-            Self::Float32 => {
-                for (value, bytes) in values.iter().zip(bytes.as_chunks_mut().0) {
-                    *bytes = value.to_le_bytes();
-                }
-            }
-            Self::Float16 => write_halves(values, bytes),
-            Self::Bfloat16 => {
-                for (value, bytes) in values.iter().zip(bytes.as_chunks_mut().0) {
-                    *bytes = bf16::from_f32(*value).to_le_bytes();
-                }
-            }
-        }
+        write(self, values, bytes);
     }
 
     /// Rounds each value to this type, in place.
     pub fn round(self, values: &mut [f32]) {
-        let mut bytes = [0; 2 * BLOCK];
-        if self == Self::Float32 {
-            return;
+        round(self, values);
+    }
+
+    /// As [`Self::read`], for callers that are compiled for each instruction set.
+    #[inline(always)]
+    pub(super) fn read_inline(self, bytes: &[u8], values: &mut [f32]) {
+        match self {
+            Self::Float32 => widen(bytes, values, f32::from_le_bytes),
+            Self::Float16 => widen(bytes, values, |bytes| from_f16(f16::from_le_bytes(bytes))),
+            Self::Bfloat16 => widen(bytes, values, |bytes| from_bf16(bf16::from_le_bytes(bytes))),
         }
-        for values in values.chunks_mut(BLOCK) {
-            let bytes = &mut bytes[..2 * values.len()];
-            self.write(values, bytes);
-            self.read(bytes, values);
+    }
+
+    /// As [`Self::write`].
+    #[inline(always)]
+    pub(super) fn write_inline(self, values: &[f32], bytes: &mut [u8]) {
+        match self {
+            Self::Float32 => narrow(values, bytes, f32::to_le_bytes),
+            Self::Float16 => narrow(values, bytes, |value| to_f16(value).to_le_bytes()),
+            Self::Bfloat16 => narrow(values, bytes, |value| to_bf16(value).to_le_bytes()),
+        }
+    }
+
+    /// As [`Self::round`].
+    #[inline(always)]
+    pub(super) fn round_inline(self, values: &mut [f32]) {
+        match self {
+            Self::Float32 => {}
+            Self::Float16 => values.iter_mut().for_each(|value| *value = from_f16(to_f16(*value))),
+            Self::Bfloat16 => values.iter_mut().for_each(|value| *value = from_bf16(to_bf16(*value))),
         }
     }
 }
 
-// The slice conversions of `half` use F16C or NEON where the processor has them, found at run time.
-fn read_halves(bytes: &[u8], values: &mut [f32]) {
-    let mut halves = [f16::ZERO; BLOCK];
-    for (bytes, values) in bytes.chunks(2 * BLOCK).zip(values.chunks_mut(BLOCK)) {
-        let halves = &mut halves[..values.len()];
-        for (half, bytes) in halves.iter_mut().zip(bytes.as_chunks().0) {
-            *half = f16::from_le_bytes(*bytes);
-        }
-        halves.convert_to_f32_slice(values);
+widest! { fn read(float: Float, bytes: &[u8], values: &mut [f32]) = Float::read_inline }
+widest! { fn write(float: Float, values: &[f32], bytes: &mut [u8]) = Float::write_inline }
+widest! { fn round(float: Float, values: &mut [f32]) = Float::round_inline }
+
+#[inline(always)]
+fn widen<const WIDTH: usize>(bytes: &[u8], values: &mut [f32], from: impl Fn([u8; WIDTH]) -> f32) {
+    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
+        *value = from(*bytes);
     }
 }
 
-fn write_halves(values: &[f32], bytes: &mut [u8]) {
-    let mut halves = [f16::ZERO; BLOCK];
-    for (values, bytes) in values.chunks(BLOCK).zip(bytes.chunks_mut(2 * BLOCK)) {
-        let halves = &mut halves[..values.len()];
-        halves.convert_from_f32_slice(values);
-        for (half, bytes) in halves.iter().zip(bytes.as_chunks_mut().0) {
-            *bytes = half.to_le_bytes();
-        }
+#[inline(always)]
+fn narrow<const WIDTH: usize>(values: &[f32], bytes: &mut [u8], to: impl Fn(f32) -> [u8; WIDTH]) {
+    for (value, bytes) in values.iter().zip(bytes.as_chunks_mut().0) {
+        *bytes = to(*value);
     }
 }
 
@@ -149,8 +145,13 @@ pub fn cast(bytes: &[u8], from: Float, to: Float) -> Vec<u8> {
     cast
 }
 
-/// Largest magnitude; infinite or NaN where some value is.
-pub fn largest(values: &[f32]) -> f32 {
+widest! {
+    /// Largest magnitude; infinite or NaN where some value is.
+    pub fn largest(values: &[f32]) -> f32 = largest_inline
+}
+
+#[inline(always)]
+fn largest_inline(values: &[f32]) -> f32 {
     // Magnitudes compare as integers, with infinities and NaN on top.
     let mut lanes = [0; 16];
     let (blocks, rest) = values.as_chunks::<16>();

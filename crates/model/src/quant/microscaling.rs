@@ -17,14 +17,14 @@ pub(super) fn encode(mode: Mode, values: &[f32], float: Float, codes: &mut [u8])
     let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
     let most = if mode == Mode::Mxfp8 { 448.0 } else { 6.0 };
     let mut scale = [largest / most];
-    float.round(&mut scale);
+    float.round_inline(&mut scale);
     if mode == Mode::Nvfp4 {
         let byte = to_e4m3(scale[0]);
         let scale = from_e4m3(byte);
         let mut quotients = [0.0; super::MAX_GROUP];
         let quotients = &mut quotients[..values.len()];
         quotients.iter_mut().zip(values).for_each(|(quotient, value)| *quotient = value / scale);
-        float.round(quotients);
+        float.round_inline(quotients);
         codes.iter_mut().zip(quotients).for_each(|(code, value)| *code = to_e2m1(*value));
         return byte;
     }

@@ -10,6 +10,7 @@ mod affine;
 mod dequantize;
 mod element;
 mod error;
+mod float16;
 mod float8;
 mod microscaling;
 mod pack;

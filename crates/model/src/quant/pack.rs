@@ -28,6 +28,7 @@ const fn split(word: u64, bits: u32, half: u32) -> u64 {
 }
 
 /// Packs codes, one per byte, into `packed`.
+#[inline(always)]
 pub(super) fn pack<const BITS: usize>(codes: &[u8], packed: &mut [u8]) {
     let bits = BITS as u32;
     for (codes, packed) in codes.as_chunks().0.iter().zip(packed.as_chunks_mut::<BITS>().0) {
@@ -39,6 +40,7 @@ pub(super) fn pack<const BITS: usize>(codes: &[u8], packed: &mut [u8]) {
 }
 
 /// Unpacks to one code per byte.
+#[inline(always)]
 pub(super) fn unpack<const BITS: usize>(packed: &[u8], codes: &mut [u8]) {
     let bits = BITS as u32;
     for (packed, codes) in packed.as_chunks::<BITS>().0.iter().zip(codes.as_chunks_mut().0) {

@@ -1,5 +1,6 @@
 //! Floats to codes, scales and biases.
 
+use gatecheck_base::simd::widest;
 use rayon::prelude::*;
 
 use super::{
@@ -45,9 +46,21 @@ pub fn quantize(scheme: Scheme, bytes: &[u8], float: Float) -> Result<Packed, Qu
     Ok(Packed { weight, scales, biases })
 }
 
-/// Quantizes whole groups of values, which are those of `float` already, on this thread. The buffers hold as many groups;
-/// `biases` is left alone where the scheme has none.
-pub fn quantize_groups(
+widest! {
+    /// Quantizes whole groups of values, which are those of `float` already, on this thread. The buffers hold as many
+    /// groups; `biases` is left alone where the scheme has none.
+    pub fn quantize_groups(
+        scheme: Scheme,
+        values: &[f32],
+        float: Float,
+        weight: &mut [u8],
+        scales: &mut [u8],
+        biases: &mut [u8],
+    ) = any_width
+}
+
+#[inline(always)]
+fn any_width(
     scheme: Scheme,
     values: &[f32],
     float: Float,
@@ -69,6 +82,7 @@ pub fn quantize_groups(
 #[repr(align(64))]
 struct Codes([u8; MAX_GROUP]);
 
+#[inline(always)]
 fn run<const BITS: usize>(
     scheme: Scheme,
     values: &[f32],
@@ -93,7 +107,7 @@ fn run<const BITS: usize>(
     for ((values, weight), (scale_bytes, bias_bytes)) in parts.zip(pairs) {
         let (scale, bias) = affine::encode::<BITS>(values, codes);
         pack::<BITS>(codes, weight);
-        float.write(&[scale], scale_bytes);
-        float.write(&[bias], bias_bytes);
+        float.write_inline(&[scale], scale_bytes);
+        float.write_inline(&[bias], bias_bytes);
     }
 }

@@ -1,20 +1,22 @@
 //! One body of code, compiled for each instruction set and chosen at run time.
 //!
 //! The bodies are plain loops without branches, which LLVM turns into vector code of whatever
-//! width the surrounding function may use. aarch64 has NEON with fused multiply-add everywhere.
+//! width the surrounding function may use. None of it changes a result: floats are neither fused
+//! nor taken in another order unless the body says so. aarch64 has NEON with fused multiply-add everywhere.
 
 /// Defines `fn name(args)` that runs `body(args)`, an `#[inline(always)]` function, with the widest
 /// vectors of this CPU.
+#[macro_export]
 macro_rules! widest {
-    ($(#[$doc:meta])* $visibility:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:path) => {
+    ($(#[$doc:meta])* $visibility:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:path) => {
         $(#[$doc])*
-        $visibility fn $name($($arg: $type),*) {
+        $visibility fn $name($($arg: $type),*) $(-> $result)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-                fn avx512($($arg: $type),*) { $body($($arg),*) }
+                fn avx512($($arg: $type),*) $(-> $result)? { $body($($arg),*) }
                 #[target_feature(enable = "avx2,fma")]
-                fn avx2($($arg: $type),*) { $body($($arg),*) }
+                fn avx2($($arg: $type),*) $(-> $result)? { $body($($arg),*) }
                 match $crate::simd::level() {
                     $crate::simd::Level::Avx512 => {
                         #[expect(unsafe_code, reason = "level() has checked that the CPU has these instructions")]
@@ -31,19 +33,23 @@ macro_rules! widest {
         }
     };
 }
-pub(crate) use widest;
+pub use widest;
 
 /// Vector instructions of an x86-64 CPU, as far as they are used here.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Level {
+pub enum Level {
+    /// 512 bits, with masks.
     Avx512,
+    /// 256 bits.
     Avx2,
+    /// Neither.
     Baseline,
 }
 
+/// The widest that this CPU has.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn level() -> Level {
+pub fn level() -> Level {
     let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
     let avx512 = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512vl")
