@@ -6,6 +6,8 @@
 
 mod artefact;
 mod config;
+mod digest;
+mod disk;
 mod encode;
 mod error;
 mod layout;

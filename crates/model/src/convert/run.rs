@@ -10,13 +10,14 @@ use gatecheck_base::fs::create_dir;
 use super::{
     Artefact, ConvertError, Group, METADATA_FILE, Metadata, Plan, Recipe, SHARD_BYTES, Written,
     artefact_name,
+    disk::Files,
     lock::Lock,
     metadata::{self, SCHEMA_VERSION},
     place::{self, Scratch},
     source::Source,
     table,
     verify::verify,
-    write::{Files, others, weights, write_file},
+    write::{others, weights, write_file},
 };
 
 /// What to convert, how, and where to.
@@ -164,7 +165,8 @@ fn make(
     }
     inputs.extend(done.checksums);
     others(&plan, source, &inputs, folder)?;
-    let outputs = verify(&plan, &files, folder, counter(Stage::Verify, plan.size_bytes(), on_progress))?;
+    let count = counter(Stage::Verify, plan.size_bytes(), on_progress);
+    let outputs = verify(&plan, &files, &done.outputs, folder, count)?;
     record(request, &plan, inputs.clone(), outputs, folder)?;
     Ok((plan, inputs))
 }

@@ -4,17 +4,22 @@ use std::{collections::BTreeMap, path::Path};
 
 use gatecheck_base::fs::sha256_file;
 
-use super::{ConvertError, Plan, Written, artefact, write::Files};
+use super::{
+    ConvertError, Plan, Written, artefact,
+    disk::{Files, Place},
+};
 use crate::{config::ModelConfig, weights::WeightStore};
 
 /// How far the written size may be from the computed one.
 const SIZE_TOLERANCE: f64 = 0.01;
 
 /// Checks the names of the tensors, their shapes, types and places, `config.json` and the size, and waits for the disk.
-/// Returns lengths and checksums of all files. The bytes of the tensors were compared when they were written.
+/// Returns lengths and checksums of all files; `hashed` are those that have been read back already, by name. The bytes of
+/// the tensors were compared when they were written.
 pub(super) fn verify(
     plan: &Plan,
     files: &Files,
+    hashed: &BTreeMap<String, String>,
     folder: &Path,
     mut on_bytes: impl FnMut(u64),
 ) -> Result<BTreeMap<String, Written>, ConvertError> {
@@ -30,7 +35,10 @@ pub(super) fn verify(
         let disk = scope.spawn(|| files.sync());
         let mut outputs = BTreeMap::new();
         for (name, bytes) in artefact::files(folder)? {
-            let sha256 = sha256_file(&folder.join(&name))?;
+            let sha256 = match hashed.get(&name) {
+                Some(sha256) => sha256.clone(),
+                None => sha256_file(&folder.join(&name))?,
+            };
             outputs.insert(name, Written { bytes, sha256 });
             on_bytes(bytes);
         }

@@ -1,78 +1,28 @@
 //! The artefact's files. The headers say where every byte goes, so a piece of the source is encoded, written to its place,
 //! read back and compared with the source, and forgotten.
 
-use std::{
-    collections::BTreeMap,
-    fs::{File, OpenOptions},
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs::File, path::Path};
 
 use gatecheck_base::fs::{FileError, create_dir, sha256_file};
 
 use rayon::prelude::*;
 
 use super::{
-    Action, ConvertError, Plan, PlannedTensor, Shard,
+    Action, ConvertError, Plan, PlannedTensor, digest,
+    disk::Place,
     encode::{Encoded, Loss, TASK, part_sizes},
     read::{Piece, read},
     source::Source,
 };
 use crate::{quant::first_not_finite, weights::WeightError};
 
-/// Where the bytes of the weights go, and come from to be compared.
-pub(super) trait Place: Sync {
-    /// Puts bytes into a weight file.
-    fn write(&self, shard: usize, offset: u64, bytes: &[u8]) -> Result<(), FileError>;
-    /// Takes them out again.
-    fn read(&self, shard: usize, offset: u64, bytes: &mut [u8]) -> Result<(), FileError>;
-}
-
-/// Weight files on disk.
-pub(super) struct Files(Vec<(PathBuf, File)>);
-
-impl Files {
-    /// Makes the files, with their headers.
-    pub(super) fn create(shards: &[Shard], folder: &Path) -> Result<Self, FileError> {
-        let create = |shard: &Shard| {
-            let path = folder.join(&shard.file_name);
-            let failed = |error| FileError::new("write", &path, error);
-            // A second attempt begins anew.
-            let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).to_owned();
-            let file = options.open(&path).map_err(failed)?;
-            file.write_all_at(&shard.header, 0).map_err(failed)?;
-            file.set_len(shard.file_bytes()).map_err(failed)?;
-            Ok((path, file))
-        };
-        Ok(Self(shards.iter().map(create).collect::<Result<_, _>>()?))
-    }
-
-    /// Waits until the disk has everything.
-    pub(super) fn sync(&self) -> Result<(), FileError> {
-        let sync = |(path, file): &(PathBuf, File)| {
-            file.sync_all().map_err(|error| FileError::new("write", path, error))
-        };
-        self.0.iter().try_for_each(sync)
-    }
-}
-
-impl Place for Files {
-    fn write(&self, shard: usize, offset: u64, bytes: &[u8]) -> Result<(), FileError> {
-        let (path, file) = &self.0[shard];
-        file.write_all_at(bytes, offset).map_err(|error| FileError::new("write", path, error))
-    }
-
-    fn read(&self, shard: usize, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
-        let (path, file) = &self.0[shard];
-        file.read_exact_at(bytes, offset).map_err(|error| FileError::new("read", path, error))
-    }
-}
-
 /// What became of the weights.
 #[derive(Debug, Default)]
 pub(super) struct Weights {
     /// SHA-256 of the source's weight files by name.
     pub(super) checksums: BTreeMap<String, String>,
+    /// That of the artefact's.
+    pub(super) outputs: BTreeMap<String, String>,
     /// For each tensor of the plan, what was lost.
     pub(super) losses: Vec<Loss>,
     /// Tensors of the plan with values that their type does not hold, and the largest magnitude. Where there are any,
@@ -95,36 +45,42 @@ pub(super) fn weights(
         .map(|(position, tensor)| (tensor.source_name.clone(), (position, tensor.source_dtype.bytes())));
     let offsets = offsets(plan);
     let mut result = Weights { losses: vec![Loss::default(); plan.tensors.len()], ..Weights::default() };
-    result.checksums = read(source, &wanted.collect(), |piece| {
-        let (tensor, position) = (&plan.tensors[piece.tensor], piece.tensor);
-        let width = tensor.source_dtype.bytes();
-        let tasks: Vec<_> = piece
-            .bytes()
-            .par_chunks(TASK * width)
-            .enumerate()
-            .map_init(Scratch::default, |scratch, (at, bytes)| {
-                scratch.run(tensor, bytes, piece.start + at * TASK, &offsets[position], place)
-            })
-            .collect();
-        // In order, so that the sums are the same each time, and the error is the first.
-        for done in tasks {
-            match done {
-                Ok(Done::Stored(loss)) => result.losses[position] = result.losses[position].and(loss),
-                Ok(Done::Overflow(most)) => {
-                    let largest = result.overflows.entry(position).or_insert(0.0);
-                    *largest = largest.max(most);
-                }
-                Ok(Done::NotFinite) => return Err(not_finite(plan, &piece)),
-                Err(Failure::File(error)) => return Err(error.into()),
-                Err(Failure::Damage(reason)) => {
-                    return Err(ConvertError::Damaged { folder: folder.to_owned(), reason });
+    let convert = |on_tensor: &dyn Fn(usize)| {
+        read(source, &wanted.collect(), |piece| {
+            let (tensor, position) = (&plan.tensors[piece.tensor], piece.tensor);
+            let width = tensor.source_dtype.bytes();
+            let tasks: Vec<_> = piece
+                .bytes()
+                .par_chunks(TASK * width)
+                .enumerate()
+                .map_init(Scratch::default, |scratch, (at, bytes)| {
+                    scratch.run(tensor, bytes, piece.start + at * TASK, &offsets[position], place)
+                })
+                .collect();
+            // In order, so that the sums are the same each time, and the error is the first.
+            for done in tasks {
+                match done {
+                    Ok(Done::Stored(loss)) => result.losses[position] = result.losses[position].and(loss),
+                    Ok(Done::Overflow(most)) => {
+                        let largest = result.overflows.entry(position).or_insert(0.0);
+                        *largest = largest.max(most);
+                    }
+                    Ok(Done::NotFinite) => return Err(not_finite(plan, &piece)),
+                    Err(Failure::File(error)) => return Err(error.into()),
+                    Err(Failure::Damage(reason)) => {
+                        return Err(ConvertError::Damaged { folder: folder.to_owned(), reason });
+                    }
                 }
             }
-        }
-        on_bytes(piece.bytes().len() as u64);
-        Ok(())
-    })?;
-    Ok(result)
+            if piece.start as u64 + (piece.bytes().len() / width) as u64 == tensor.elements() {
+                on_tensor(position);
+            }
+            on_bytes(piece.bytes().len() as u64);
+            Ok(())
+        })
+    };
+    let (checksums, outputs) = digest::beside(plan, place, convert)?;
+    Ok(Weights { checksums, outputs, ..result })
 }
 
 /// What became of the elements of one task.
