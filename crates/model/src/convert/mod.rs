@@ -6,6 +6,7 @@
 
 mod artefact;
 mod config;
+mod cursor;
 mod digest;
 mod disk;
 mod encode;
@@ -21,6 +22,7 @@ mod rules;
 mod run;
 mod source;
 mod table;
+mod task;
 mod treatment;
 mod verify;
 pub(crate) mod whole;

@@ -5,14 +5,15 @@ use std::{collections::BTreeMap, fs::File, path::Path};
 
 use gatecheck_base::fs::{FileError, create_dir, sha256_file};
 
-use rayon::prelude::*;
-
 use super::{
-    Action, ConvertError, Plan, PlannedTensor, digest,
+    ConvertError, Loss, Plan, PlannedTensor,
+    cursor::Piece,
+    digest,
     disk::Place,
-    encode::{Encoded, Loss, TASK, part_sizes},
-    read::{Piece, read},
+    encode::TASK,
+    read::read,
     source::Source,
+    task::{Done, Failure, Scratch},
 };
 use crate::{quant::first_not_finite, weights::WeightError};
 
@@ -43,109 +44,74 @@ pub(super) fn weights(
         .iter()
         .enumerate()
         .map(|(position, tensor)| (tensor.source_name.clone(), (position, tensor.source_dtype.bytes())));
-    let offsets = offsets(plan);
-    let mut result = Weights { losses: vec![Loss::default(); plan.tensors.len()], ..Weights::default() };
-    let convert = |on_tensor: &dyn Fn(usize)| {
-        read(source, &wanted.collect(), |piece| {
-            let (tensor, position) = (&plan.tensors[piece.tensor], piece.tensor);
-            let width = tensor.source_dtype.bytes();
-            let tasks: Vec<_> = piece
-                .bytes()
-                .par_chunks(TASK * width)
-                .enumerate()
-                .map_init(Scratch::default, |scratch, (at, bytes)| {
-                    scratch.run(tensor, bytes, piece.start + at * TASK, &offsets[position], place)
-                })
-                .collect();
-            // In order, so that the sums are the same each time, and the error is the first.
-            for done in tasks {
-                match done {
-                    Ok(Done::Stored(loss)) => result.losses[position] = result.losses[position].and(loss),
-                    Ok(Done::Overflow(most)) => {
-                        let largest = result.overflows.entry(position).or_insert(0.0);
-                        *largest = largest.max(most);
-                    }
-                    Ok(Done::NotFinite) => return Err(not_finite(plan, &piece)),
-                    Err(Failure::File(error)) => return Err(error.into()),
-                    Err(Failure::Damage(reason)) => {
-                        return Err(ConvertError::Damaged { folder: folder.to_owned(), reason });
-                    }
+    let (wanted, offsets) = (wanted.collect(), offsets(plan));
+    let converter = || {
+        let mut scratch = Scratch::default();
+        let (offsets, place) = (&offsets, place);
+        move |piece: &Piece| convert(plan, piece, &mut scratch, &offsets[piece.tensor], place, folder)
+    };
+    let mut missing: Vec<_> = plan.tensors.iter().map(PlannedTensor::elements).collect();
+    let (mut losses, mut overflows) = (BTreeMap::new(), BTreeMap::new());
+    let (checksums, outputs) = digest::beside(plan, place, |on_tensor| {
+        read(source, &wanted, converter, |Converted { tensor, start, elements, tasks }| {
+            missing[tensor] -= elements as u64;
+            if missing[tensor] == 0 {
+                on_tensor(tensor);
+            }
+            on_bytes((elements * plan.tensors[tensor].source_dtype.bytes()) as u64);
+            match tasks {
+                Ok(tasks) => drop(losses.insert((tensor, start), tasks)),
+                Err(most) => {
+                    let largest = overflows.entry(tensor).or_insert(0.0f32);
+                    *largest = largest.max(most);
                 }
             }
-            if piece.start as u64 + (piece.bytes().len() / width) as u64 == tensor.elements() {
-                on_tensor(position);
-            }
-            on_bytes(piece.bytes().len() as u64);
-            Ok(())
         })
-    };
-    let (checksums, outputs) = digest::beside(plan, place, convert)?;
-    Ok(Weights { checksums, outputs, ..result })
-}
-
-/// What became of the elements of one task.
-enum Done {
-    Stored(Loss),
-    /// Not stored: their type does not hold this magnitude.
-    Overflow(f32),
-    NotFinite,
-}
-
-/// What can go wrong with them.
-enum Failure {
-    File(FileError),
-    Damage(String),
-}
-
-impl From<FileError> for Failure {
-    fn from(error: FileError) -> Self {
-        Self::File(error)
+    })?;
+    let mut result =
+        Weights { checksums, outputs, losses: vec![Loss::default(); plan.tensors.len()], overflows };
+    // In order, so that the sums are the same each time.
+    for ((tensor, _), tasks) in losses {
+        result.losses[tensor] = tasks.into_iter().fold(result.losses[tensor], Loss::and);
     }
+    Ok(result)
 }
 
-/// Working memory of one thread.
-#[derive(Default)]
-struct Scratch {
-    encoded: Encoded,
-    found: Vec<Vec<u8>>,
+/// What became of a piece.
+struct Converted {
+    tensor: usize,
+    start: usize,
+    elements: usize,
+    /// What was lost, task by task; or the largest magnitude, where the type does not hold it.
+    tasks: Result<Vec<Loss>, f32>,
 }
 
-impl Scratch {
-    /// Encodes elements from `start` on, writes them, reads them back and compares.
-    fn run(
-        &mut self,
-        tensor: &PlannedTensor,
-        bytes: &[u8],
-        start: usize,
-        (shard, starts): &(usize, Vec<u64>),
-        place: &impl Place,
-    ) -> Result<Done, Failure> {
-        let Self { encoded, found } = self;
-        encoded.fill(tensor, bytes);
-        let (Action::Quantize { dtype, .. } | Action::Store { dtype }) = tensor.action;
-        if !encoded.largest.is_finite() {
-            return Ok(Done::NotFinite);
+fn convert(
+    plan: &Plan,
+    piece: &Piece,
+    scratch: &mut Scratch,
+    places: &(usize, Vec<u64>),
+    place: &impl Place,
+    folder: &Path,
+) -> Result<Converted, ConvertError> {
+    let tensor = &plan.tensors[piece.tensor];
+    let width = tensor.source_dtype.bytes();
+    let mut tasks = Ok(Vec::new());
+    for (at, bytes) in piece.bytes().chunks(TASK * width).enumerate() {
+        match (scratch.run(tensor, bytes, piece.start + at * TASK, places, place), &mut tasks) {
+            (Ok(Done::Stored(loss)), Ok(losses)) => losses.push(loss),
+            (Ok(Done::Stored(_)), Err(_)) => {}
+            (Ok(Done::Overflow(most)), Ok(_)) => tasks = Err(most),
+            (Ok(Done::Overflow(most)), Err(largest)) => *largest = largest.max(most),
+            (Ok(Done::NotFinite), _) => return Err(not_finite(plan, piece)),
+            (Err(Failure::File(error)), _) => return Err(error.into()),
+            (Err(Failure::Damage(reason)), _) => {
+                return Err(ConvertError::Damaged { folder: folder.to_owned(), reason });
+            }
         }
-        if !dtype.holds(encoded.largest) {
-            return Ok(Done::Overflow(encoded.largest));
-        }
-        found.resize_with(encoded.parts.len(), Vec::new);
-        let sizes = part_sizes(tensor.action);
-        for (((part, found), first), (size, per)) in
-            encoded.parts.iter().zip(&mut *found).zip(starts).zip(sizes)
-        {
-            let offset = first + (start / per * size) as u64;
-            place.write(*shard, offset, part)?;
-            found.resize(part.len(), 0);
-            place.read(*shard, offset, found)?;
-        }
-        // First, since an encoder that is wrong gives the same wrong bytes again.
-        let loss = encoded.check(tensor, found).map_err(Failure::Damage)?;
-        if *found != encoded.parts {
-            return Err(Failure::Damage(format!("tensor `{}` is not what was written", tensor.name)));
-        }
-        Ok(Done::Stored(loss))
     }
+    let (start, elements) = (piece.start, piece.bytes().len() / width);
+    Ok(Converted { tensor: piece.tensor, start, elements, tasks })
 }
 
 /// For each tensor of the plan, its shard and where its parts start.
