@@ -15,7 +15,7 @@ use gatecheck_base::fs::FileError;
 use super::{encode::TASK, source::Source};
 
 /// Elements that are read at a time: a multiple of what is converted at a time. They stay in the second-level cache.
-const CHUNK: usize = 8 * TASK;
+const CHUNK: usize = 4 * TASK;
 /// Buffers that are kept for the next pieces.
 const BUFFERS: usize = 64;
 

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
 };
 
@@ -20,6 +21,7 @@ const STRIDE: u64 = 1 << 26;
 pub(super) fn beside<T>(
     plan: &Plan,
     place: &impl Place,
+    folder: &Path,
     convert: impl FnOnce(&dyn Fn(usize)) -> Result<T, ConvertError>,
 ) -> Result<(T, BTreeMap<String, String>), ConvertError> {
     let (to_hash, written) = sync_channel(plan.tensors.len());
@@ -32,10 +34,7 @@ pub(super) fn beside<T>(
             let _ = to_hash.send(tensor);
         });
         drop(to_hash);
-        let lost = |_| ConvertError::Damaged {
-            folder: Default::default(),
-            reason: "a thread ended too soon".to_owned(),
-        };
+        let lost = |_| FileError::new("read", folder, std::io::Error::other("a thread ended too soon"));
         let checksums = hasher.join().map_err(lost)?;
         let synced = disk.join().map_err(lost)?;
         // What went wrong first.
@@ -108,5 +107,55 @@ impl<'p> File<'p> {
     fn finish(self) -> Option<(String, String)> {
         let whole = self.end == self.shard.file_bytes();
         whole.then(|| (self.shard.file_name.clone(), self.hasher.finish()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatecheck_base::fs::sha256_file;
+
+    use super::*;
+    use crate::{
+        convert::{Recipe, SHARD_BYTES, disk::Files, plan, testing::Fixture},
+        quant::Float,
+    };
+
+    /// Puts bytes in the place of all tensors but `without`, and hashes beside it.
+    fn hash(shard_bytes: u64, without: Option<usize>) -> (Vec<String>, Vec<String>) {
+        let fixture = Fixture::new(Float::Float16);
+        let plan = plan(&fixture.source(), &Recipe::try_from(4).unwrap(), shard_bytes).unwrap();
+        let place = Files::create(plan.shards(), fixture.folder.path()).unwrap();
+        let ((), found) = beside(&plan, &place, fixture.folder.path(), |on_tensor| {
+            // From the last to the first, so that nothing can be hashed as it comes.
+            for tensor in (0..plan.tensors.len()).rev().filter(|tensor| Some(*tensor) != without) {
+                for (at, shard) in plan.shards().iter().enumerate() {
+                    for one in shard.outputs.iter().filter(|one| one.tensor == tensor) {
+                        let bytes = vec![tensor as u8 + 1; one.output.bytes() as usize];
+                        place.write(at, one.offset, &bytes).unwrap();
+                    }
+                }
+                on_tensor(tensor);
+            }
+            Ok(())
+        })
+        .unwrap();
+        let sha256 = |shard: &Shard| sha256_file(&fixture.folder.path().join(&shard.file_name)).unwrap();
+        let expected = plan.shards().iter().filter(|shard| found.contains_key(&shard.file_name));
+        (found.values().cloned().collect(), expected.map(sha256).collect())
+    }
+
+    #[test]
+    fn checksums_are_those_of_the_files_in_whatever_order_they_are_written() {
+        let (found, expected) = hash(SHARD_BYTES, None);
+        assert_eq!((found.len(), &found), (1, &expected));
+        let (found, expected) = hash(10_000, None);
+        assert!(found.len() > 2);
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_file_that_is_not_whole_has_none() {
+        assert_eq!(hash(SHARD_BYTES, Some(3)).0.len(), 0);
+        assert_eq!(hash(10_000, Some(3)).0.len(), hash(10_000, None).0.len() - 1);
     }
 }

@@ -1,60 +1,22 @@
-//! From the elements of the source to the bytes of the artefact, and what is lost on the way.
+//! From the elements of the source to the bytes of the artefact, and back.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
-use super::{Action, PlannedTensor};
-use crate::quant::{Bound, Float, dequantize_groups, largest, quantize_groups};
+use super::{Action, Loss, PlannedTensor, loss::Sums};
+use crate::quant::{Float, Scheme, dequantize_groups, first_beyond, largest, quantize_groups};
 
 /// Elements that one thread takes at a time: they stay in its caches from reading to checking. A multiple of every group
 /// size.
 pub(super) const TASK: usize = 1 << 15;
-
-/// Sums of squares: of the weights, and of the errors. Those of a quantized tensor are the weights as they were rounded
-/// to the type of the artefact before.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Loss {
-    weights: f64,
-    errors: f64,
-}
-
-impl Loss {
-    /// Root mean square of the errors by that of the weights; 0 where all weights are zero.
-    pub fn relative_rms(self) -> f64 {
-        if self.weights == 0.0 { 0.0 } else { (self.errors / self.weights).sqrt() }
-    }
-
-    /// Both together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self { weights: self.weights + other.weights, errors: self.errors + other.errors }
-    }
-
-    fn of(weights: &[f32], stored: &[f32]) -> Self {
-        // Eight sums at a time; in 32 bits for no more than a task.
-        let mut sums = [[0.0f32; 8]; 2];
-        for (weights, stored) in weights.as_chunks::<8>().0.iter().zip(stored.as_chunks::<8>().0) {
-            for lane in 0..8 {
-                let error = weights[lane] - stored[lane];
-                sums[0][lane] += weights[lane] * weights[lane];
-                sums[1][lane] += error * error;
-            }
-        }
-        let [mut weight, mut error] = sums.map(|lanes| lanes.iter().map(|sum| f64::from(*sum)).sum::<f64>());
-        let rest = weights.len() / 8 * 8;
-        for (one, other) in weights[rest..].iter().zip(&stored[rest..]) {
-            weight += f64::from(*one).powi(2);
-            error += f64::from(one - other).powi(2);
-        }
-        Self { weights: weight, errors: error }
-    }
-}
+/// Elements that stay in the first-level cache from one step to the next. A multiple of every group size, too.
+const BLOCK: usize = 1 << 12;
 
 /// What becomes of some elements of a tensor. Its buffers are used again for the next.
 #[derive(Debug, Default)]
 pub(super) struct Encoded {
     /// The elements, in 32 bits.
     values: Vec<f32>,
-    /// What the parts decode to.
+    /// What a block decodes to.
     decoded: Vec<f32>,
     /// The bytes of each part: the floats, or words, scales and biases.
     pub(super) parts: Vec<Vec<u8>>,
@@ -65,27 +27,34 @@ pub(super) struct Encoded {
 impl Encoded {
     /// Encodes elements, of which there are no more than [`TASK`].
     pub(super) fn fill(&mut self, tensor: &PlannedTensor, bytes: &[u8]) {
-        let source = tensor.source_dtype;
+        let (source, sizes) = (tensor.source_dtype, part_sizes(tensor.action));
         let elements = bytes.len() / source.bytes();
         self.values.resize(elements, 0.0);
-        source.read(bytes, &mut self.values);
-        self.largest = largest(&self.values);
-        let sizes = part_sizes(tensor.action);
         self.parts.resize_with(sizes.len(), Vec::new);
         for (part, (size, per)) in self.parts.iter_mut().zip(&sizes) {
             part.resize(elements / per * size, 0);
         }
-        match (tensor.action, &mut self.parts[..]) {
-            (Action::Store { dtype }, [floats]) => dtype.write(&self.values, floats),
-            (Action::Quantize { scheme, dtype }, [weight, scales, rest @ ..]) => {
-                let mut none = [];
-                let biases = rest.first_mut().map_or(&mut none[..], |biases| &mut biases[..]);
-                if dtype != source {
-                    dtype.round(&mut self.values);
+        self.largest = 0.0;
+        for block in blocks(elements) {
+            let values = &mut self.values[block.clone()];
+            source.read(&bytes[scaled(&block, (source.bytes(), 1))], values);
+            // As bits, NaN is above all.
+            self.largest = f32::from_bits(self.largest.to_bits().max(largest(values).to_bits()));
+            match (tensor.action, &mut self.parts[..]) {
+                (Action::Store { dtype }, [floats]) => {
+                    dtype.write(values, &mut floats[scaled(&block, sizes[0])]);
                 }
-                quantize_groups(scheme, &self.values, dtype, weight, scales, biases);
+                (Action::Quantize { scheme, dtype }, [weight, scales, rest @ ..]) => {
+                    let (weight, scales) =
+                        (&mut weight[scaled(&block, sizes[0])], &mut scales[scaled(&block, sizes[1])]);
+                    let biases = rest.first_mut().map(|biases| &mut biases[scaled(&block, sizes[1])]);
+                    if dtype != source {
+                        dtype.round(values);
+                    }
+                    quantize_groups(scheme, values, dtype, weight, scales, biases.unwrap_or_default());
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
 
@@ -93,33 +62,47 @@ impl Encoded {
     /// to these elements, whatever the encoder thinks of them.
     pub(super) fn check(&mut self, tensor: &PlannedTensor, parts: &[Vec<u8>]) -> Result<Loss, String> {
         let Self { values, decoded, .. } = self;
-        decoded.resize(values.len(), 0.0);
-        let (scheme, dtype, weight, scales, rest) = match (tensor.action, parts) {
-            (Action::Quantize { scheme, dtype }, [weight, scales, rest @ ..]) => {
-                (scheme, dtype, weight, scales, rest)
+        decoded.resize(BLOCK, 0.0);
+        let (sizes, mut sums, mut left) = (part_sizes(tensor.action), Sums::default(), 0..0);
+        for block in blocks(values.len()) {
+            let (exact, decoded) = (&values[block.clone()], &mut decoded[..block.len()]);
+            let part = |at: usize| parts.get(at).map_or(&[][..], |part| &part[scaled(&block, sizes[at])]);
+            match tensor.action {
+                Action::Store { dtype } => dtype.read(part(0), decoded),
+                Action::Quantize { scheme, dtype } => {
+                    let parts = [part(0), part(1), part(2)];
+                    dequantize_groups(scheme, parts, dtype, Float::Float32, decoded);
+                    if let Some(group) = first_beyond(scheme, dtype, [parts[1], parts[2]], exact, decoded) {
+                        return Err(too_far(tensor, scheme, group, exact, decoded));
+                    }
+                }
             }
-            (Action::Store { dtype } | Action::Quantize { dtype, .. }, _) => {
-                dtype.read(&parts[0], decoded);
-                return Ok(Loss::of(values, decoded));
-            }
-        };
-        let biases = rest.first().map_or(&[][..], Vec::as_slice);
-        dequantize_groups(scheme, [weight, scales, biases], dtype, Float::Float32, decoded);
-        let size = scheme.group_size() as usize;
-        for (group, (exact, decoded)) in values.chunks(size).zip(decoded.chunks(size)).enumerate() {
-            let bound = Bound::of_group(scheme, dtype, scales, biases, group);
-            let wrong = |(exact, decoded): &(&f32, &f32)| !bound.holds(**exact, **decoded);
-            // Looks at all of them in any case, which goes faster.
-            if exact.iter().zip(decoded).fold(false, |any, pair| any | wrong(&pair)) {
-                let worst = exact.iter().zip(decoded).map(|(exact, decoded)| (exact - decoded).abs());
-                let worst = worst
-                    .fold(0.0, |one: f32, other| if other > one || other.is_nan() { other } else { one });
-                let (name, rest) = (&tensor.name, "more than rounding makes");
-                return Err(format!("tensor `{name}` decodes with an error of {worst:e}, {rest}"));
-            }
+            sums.add(exact, decoded);
+            left = block.len() / 8 * 8..block.len();
         }
-        Ok(Loss::of(values, decoded))
+        let start = values.len() - left.len();
+        Ok(sums.finish(&values[start..], &decoded[left]))
     }
+}
+
+/// Says how far the worst element of a group is from what it should be.
+fn too_far(tensor: &PlannedTensor, scheme: Scheme, group: usize, exact: &[f32], decoded: &[f32]) -> String {
+    let size = scheme.group_size() as usize;
+    let of_group = group * size..(group + 1) * size;
+    let errors = exact[of_group.clone()].iter().zip(&decoded[of_group]);
+    let errors = errors.map(|(exact, decoded)| (exact - decoded).abs());
+    let worst = errors.fold(0.0, |one: f32, other| if other > one || other.is_nan() { other } else { one });
+    format!("tensor `{}` decodes with an error of {worst:e}, more than rounding makes", tensor.name)
+}
+
+/// The blocks of so many elements.
+fn blocks(elements: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..elements).step_by(BLOCK).map(move |start| start..elements.min(start + BLOCK))
+}
+
+/// The bytes that stand for a block, where so many stand for so many elements.
+fn scaled(block: &Range<usize>, (size, per): (usize, usize)) -> Range<usize> {
+    block.start / per * size..block.end / per * size
 }
 
 /// For each part, how many bytes stand for how many elements.

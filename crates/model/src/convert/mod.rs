@@ -13,6 +13,7 @@ mod encode;
 mod error;
 mod layout;
 mod lock;
+mod loss;
 mod metadata;
 mod place;
 mod plan;
@@ -29,9 +30,9 @@ pub(crate) mod whole;
 mod write;
 
 pub use artefact::Artefact;
-pub use encode::Loss;
 pub use error::ConvertError;
 pub use layout::{Output, Shard, ShardedOutput};
+pub use loss::Loss;
 pub use metadata::{Kept, METADATA_FILE, Metadata, Written};
 pub use place::artefact_name;
 pub use plan::{Action, Plan, PlannedTensor, plan};

@@ -52,7 +52,7 @@ pub(super) fn weights(
     };
     let mut missing: Vec<_> = plan.tensors.iter().map(PlannedTensor::elements).collect();
     let (mut losses, mut overflows) = (BTreeMap::new(), BTreeMap::new());
-    let (checksums, outputs) = digest::beside(plan, place, |on_tensor| {
+    let (checksums, outputs) = digest::beside(plan, place, folder, |on_tensor| {
         read(source, &wanted, converter, |Converted { tensor, start, elements, tasks }| {
             missing[tensor] -= elements as u64;
             if missing[tensor] == 0 {

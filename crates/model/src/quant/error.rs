@@ -1,5 +1,7 @@
 //! What cannot be quantized, and how far what can be is from what it was.
 
+use gatecheck_base::simd::widest;
+
 use super::{Float, Mode, Scheme};
 
 /// Why something cannot be quantized.
@@ -71,6 +73,7 @@ impl Bound {
     /// In affine mode a weight is at most half a step from its code, but at the end of the range away from the bias it can
     /// be a whole one, as MLX stretches the scale to make zero exact and then clamps. Rounding comes on top: of the scale,
     /// of the product and of the sum.
+    #[inline(always)]
     pub fn of(scheme: Scheme, scale: f32, bias: f32, dtype: Float) -> Self {
         let unit = match dtype {
             Float::Float32 => f32::EPSILON / 2.0,
@@ -101,23 +104,26 @@ impl Bound {
     }
 
     /// The same for all weights of the group.
+    #[inline(always)]
     fn even(flat: f32, relative: f32) -> Self {
         Self { flat, relative, inner: (f32::MIN, f32::MAX), half: flat }
     }
 
     /// That of one of several groups, given the bytes of all their scales and biases.
+    #[inline(always)]
     pub fn of_group(scheme: Scheme, dtype: Float, scales: &[u8], biases: &[u8], group: usize) -> Self {
         if !scheme.has_biases() {
             return Self::of(scheme, scheme.decode_scale(scales[group]), 0.0, dtype);
         }
         let (width, mut pair) = (dtype.bytes(), [0.0; 2]);
         let at = group * width..(group + 1) * width;
-        dtype.read(&scales[at.clone()], &mut pair[..1]);
-        dtype.read(&biases[at], &mut pair[1..]);
+        dtype.read_inline(&scales[at.clone()], &mut pair[..1]);
+        dtype.read_inline(&biases[at], &mut pair[1..]);
         Self::of(scheme, pair[0], pair[1], dtype)
     }
 
     /// Whether `decoded` can stand for `weight`, to the last step.
+    #[inline(always)]
     pub fn holds(&self, weight: f32, decoded: f32) -> bool {
         // A difference that is not a number is none that is allowed.
         (weight - decoded).abs() <= self.flat + self.relative * weight.abs()
@@ -129,4 +135,40 @@ impl Bound {
         let flat = if inside { self.half } else { self.flat };
         (weight - decoded).abs() <= flat + self.relative * weight.abs()
     }
+}
+
+widest! {
+    /// The first of several groups with a value in `decoded` that cannot stand for its weight in `exact`, given the bytes of
+    /// all their scales and biases.
+    pub fn first_beyond(
+        scheme: Scheme,
+        dtype: Float,
+        scales_and_biases: [&[u8]; 2],
+        exact: &[f32],
+        decoded: &[f32],
+    ) -> Option<usize> = first_beyond_inline
+}
+
+#[inline(always)]
+fn first_beyond_inline(
+    scheme: Scheme,
+    dtype: Float,
+    [scales, biases]: [&[u8]; 2],
+    exact: &[f32],
+    decoded: &[f32],
+) -> Option<usize> {
+    let size = scheme.group_size() as usize;
+    // No iterator's method, which would be compiled for itself and without the vectors of this function.
+    for (group, (exact, decoded)) in exact.chunks_exact(size).zip(decoded.chunks_exact(size)).enumerate() {
+        let bound = Bound::of_group(scheme, dtype, scales, biases, group);
+        // Looks at all of them in any case, which goes faster.
+        let mut beyond = false;
+        for (exact, decoded) in exact.iter().zip(decoded) {
+            beyond |= !bound.holds(*exact, *decoded);
+        }
+        if beyond {
+            return Some(group);
+        }
+    }
+    None
 }

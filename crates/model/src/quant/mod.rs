@@ -20,7 +20,7 @@ mod scheme;
 pub use self::{
     dequantize::{dequantize, dequantize_groups},
     element::{Float, cast, first_not_finite, largest},
-    error::{Bound, QuantError},
+    error::{Bound, QuantError, first_beyond},
     quantize::{Packed, quantize, quantize_groups},
     scheme::{Mode, Scheme},
 };

@@ -165,3 +165,68 @@ fn casts_round_to_nearest() {
     let wide = bytes_of(&noise(1000), Float::Float16);
     assert_eq!(cast(&cast(&wide, Float::Float16, Float::Float32), Float::Float32, Float::Float16), wide);
 }
+
+/// Everything that is compiled for several instruction sets, of these values, as bits. All NaN are alike.
+#[cfg(target_arch = "x86_64")]
+fn everything(values: &[f32]) -> Vec<u32> {
+    let bits = |value: &f32| if value.is_nan() { f32::NAN.to_bits() } else { value.to_bits() };
+    let mut found = vec![bits(&largest(values))];
+    let affine = [2, 3, 4, 5, 6, 8].map(|bits| Scheme::affine(bits, 32).unwrap());
+    let others = [Mode::Mxfp4, Mode::Mxfp8, Mode::Nvfp4].map(|mode| {
+        let (bits, size) = mode.fixed().unwrap();
+        Scheme::new(mode, bits, size).unwrap()
+    });
+    for float in FLOATS {
+        let mut bytes = vec![0; values.len() * float.bytes()];
+        float.write(values, &mut bytes);
+        let (mut read, mut rounded) = (vec![0.0; values.len()], values.to_vec());
+        float.read(&bytes, &mut read);
+        float.round(&mut rounded);
+        assert!(read.iter().zip(&rounded).all(|(one, other)| bits(one) == bits(other)), "{float:?}");
+        found.extend(read.iter().map(bits));
+        for scheme in affine.into_iter().chain(others) {
+            let whole = values.len() / 32 * 32;
+            let Packed { weight, scales, biases } =
+                quantize(scheme, &bytes[..whole * float.bytes()], float).unwrap();
+            let mut decoded = vec![0.0; whole];
+            dequantize_groups(scheme, [&weight, &scales, &biases], float, Float::Float32, &mut decoded);
+            let beyond = first_beyond(scheme, float, [&scales, &biases], &read[..whole], &decoded);
+            found.push(beyond.map_or(u32::MAX, |group| group as u32));
+            found.extend([weight, scales, biases].concat().into_iter().map(u32::from));
+            found.extend(decoded.iter().map(bits));
+        }
+    }
+    found
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn every_instruction_set_gives_the_same_bits() {
+    use gatecheck_base::simd::{Level, at_most, level};
+    let ties = (0..96).map(|at| (at as f32 - 48.0) * 0.5);
+    let near_one = (0..96).map(|at| 1.0 + at as f32 * 2.0f32.powi(-12));
+    let small = (0..96).map(|at| (at as f32 - 40.0) * 2.0f32.powi(-25));
+    let tiny = (0..96).map(|at| f32::from_bits(at * 0x3_1234));
+    let signs = (0..64).map(|at| if at % 3 == 0 { -0.0 } else { 0.0 });
+    let large = (0..64).map(|at| 65_440.0 + at as f32 * 2.0);
+    let finite: Vec<f32> =
+        noise(4096 + 37).into_iter().chain(ties).chain(near_one).chain(small).chain(tiny).collect();
+    let hostile: Vec<f32> = (finite.iter().copied().chain(signs).chain(large).enumerate())
+        .map(|(at, value)| match at % 41 {
+            7 => f32::NAN,
+            19 if at > 2000 => f32::INFINITY,
+            20 if at > 3000 => f32::NEG_INFINITY,
+            21 if at > 4000 => f32::MAX,
+            _ => value,
+        })
+        .collect();
+    let lengths = (0..70).map(|length| &finite[finite.len() - length..]);
+    let inputs: Vec<_> = [&finite[..], &hostile].into_iter().chain(lengths).collect();
+    let results = [Level::Baseline, Level::Avx2, Level::Avx512].map(|widest| {
+        at_most(widest);
+        assert!(level() <= widest);
+        inputs.iter().map(|values| everything(values)).collect::<Vec<_>>()
+    });
+    at_most(Level::Avx512);
+    assert!(results[0] == results[1] && results[1] == results[2]);
+}

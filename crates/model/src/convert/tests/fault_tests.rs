@@ -3,7 +3,10 @@
 use gatecheck_base::fs::FileError;
 
 use super::*;
-use crate::{convert::source::Source, quant::Mode};
+use crate::{
+    convert::{disk::Place, source::Source},
+    quant::Mode,
+};
 
 fn mode(mode: Mode) -> Recipe {
     Recipe::of(Choices { mode, ..Choices::default() }).unwrap()
@@ -198,14 +201,89 @@ fn a_model_that_is_not_whole_is_refused() {
     );
 }
 
+#[test]
+fn of_several_errors_the_first_in_the_file_is_told() {
+    let mut fixture = Fixture::with_inner(Float::Float32, 8192);
+    let name = "bert.encoder.layer.0.output.dense.weight";
+    // One in the fourth piece, one in the second, and one in a tensor behind it.
+    for (name, at) in [(name, 500_000), (name, 200_000), ("classifier.weight", 0)] {
+        fixture.tensor(name).bytes[4 * at..4 * at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    }
+    fixture.save();
+    for _ in 0..10 {
+        let error = convert(&fixture.request(recipe(8)), &mut quiet).unwrap_err();
+        assert_eq!(error.to_string(), format!("tensor `{name}` holds NaN at element 200000"));
+    }
+}
+
+#[test]
+fn a_large_tensor_is_converted_in_pieces_to_the_same_bytes_each_time() {
+    let fixture = Fixture::with_inner(Float::Float32, 8192);
+    let convert = || {
+        let request = Request { force: true, ..fixture.request(recipe(4)) };
+        let folder = convert(&request, &mut quiet).unwrap().folder;
+        Artefact::open(&folder).unwrap().check_sums().unwrap();
+        ["model.safetensors", METADATA_FILE].map(|name| std::fs::read(folder.join(name)).unwrap())
+    };
+    let first = convert();
+    for _ in 0..3 {
+        assert!(convert() == first);
+    }
+}
+
+/// Weight files on a disk that is full from some byte on.
+struct Full {
+    files: disk::Files,
+    from: u64,
+}
+
+impl Place for Full {
+    fn write(&self, shard: usize, offset: u64, bytes: &[u8]) -> Result<(), FileError> {
+        if offset + bytes.len() as u64 > self.from {
+            return Err(FileError::new(
+                "write",
+                Path::new("weights"),
+                std::io::ErrorKind::StorageFull.into(),
+            ));
+        }
+        self.files.write(shard, offset, bytes)
+    }
+
+    fn read(&self, shard: usize, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
+        self.files.read(shard, offset, bytes)
+    }
+
+    fn sync(&self) -> Result<(), FileError> {
+        self.files.sync()
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_ends_the_conversion() {
+    let fixture = Fixture::with_inner(Float::Float32, 8192);
+    let source = Source::open(&fixture.source()).unwrap();
+    let plan = Plan::from_headers(&source, &recipe(8), SHARD_BYTES).unwrap();
+    let folder = fixture.folder.path().join("written");
+    std::fs::create_dir(&folder).unwrap();
+    let error = |from: u64| {
+        let files = disk::Files::create(plan.shards(), &folder).unwrap();
+        let place = Full { files, from };
+        write::weights(&plan, &source, &place, &folder, |_| ()).err().map(|error| error.to_string())
+    };
+    for from in [0, 1 << 14, 1 << 19, 1 << 20] {
+        assert_eq!(error(from).as_deref(), Some("failed to write `weights`"), "{from}");
+    }
+    assert_eq!(error(u64::MAX), None);
+}
+
 /// Weight files on a disk that changes one byte.
 struct Faulty {
-    files: write::Files,
+    files: disk::Files,
     at: u64,
     mask: u8,
 }
 
-impl write::Place for Faulty {
+impl disk::Place for Faulty {
     fn write(&self, shard: usize, offset: u64, bytes: &[u8]) -> Result<(), FileError> {
         let mut bytes = bytes.to_vec();
         if let Some(byte) = self.at.checked_sub(offset).and_then(|at| bytes.get_mut(at as usize)) {
@@ -216,6 +294,10 @@ impl write::Place for Faulty {
 
     fn read(&self, shard: usize, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
         self.files.read(shard, offset, bytes)
+    }
+
+    fn sync(&self) -> Result<(), FileError> {
+        self.files.sync()
     }
 }
 
@@ -228,7 +310,7 @@ fn a_byte_that_changes_on_its_way_is_found() {
     for recipe in [recipe(4), mode(Mode::Mxfp4), mode(Mode::Mxfp8), mode(Mode::Nvfp4)] {
         let plan = Plan::from_headers(&source, &recipe, SHARD_BYTES).unwrap();
         let error = |at: u64, mask: u8| {
-            let files = write::Files::create(plan.shards(), &folder).unwrap();
+            let files = disk::Files::create(plan.shards(), &folder).unwrap();
             let place = Faulty { files, at, mask };
             write::weights(&plan, &source, &place, &folder, |_| ()).err().map(|error| error.to_string())
         };
@@ -265,13 +347,20 @@ fn what_was_written_is_looked_at_as_a_reader_would() {
     let plan = Plan::from_headers(&source, &recipe(4), SHARD_BYTES).unwrap();
     let folder = fixture.folder.path().join("written");
     std::fs::create_dir(&folder).unwrap();
-    let files = write::Files::create(plan.shards(), &folder).unwrap();
-    write::weights(&plan, &source, &files, &folder, |_| ()).unwrap();
+    let files = disk::Files::create(plan.shards(), &folder).unwrap();
+    let hashed = write::weights(&plan, &source, &files, &folder, |_| ()).unwrap().outputs;
     write::others(&plan, &source, &source.checksums(|_, _| ()).unwrap(), &folder).unwrap();
-    let outputs = verify::verify(&plan, &files, &folder, |_| ()).unwrap();
+    let outputs = verify::verify(&plan, &files, &BTreeMap::new(), &folder, |_| ()).unwrap();
     let sum = gatecheck_base::fs::sha256_file(&folder.join("model.safetensors")).unwrap();
-    assert_eq!(outputs["model.safetensors"].sha256, sum);
-    let error = || verify::verify(&plan, &files, &folder, |_| ()).unwrap_err().to_string();
+    assert_eq!(
+        (hashed["model.safetensors"].as_str(), outputs["model.safetensors"].sha256.as_str()),
+        (&*sum, &*sum)
+    );
+    // What was hashed while it was written is not hashed again.
+    let done = BTreeMap::from([("model.safetensors".to_owned(), "0".to_owned())]);
+    let outputs = verify::verify(&plan, &files, &done, &folder, |_| ()).unwrap();
+    assert_eq!(outputs["model.safetensors"].sha256, "0");
+    let error = || verify::verify(&plan, &files, &BTreeMap::new(), &folder, |_| ()).unwrap_err().to_string();
     // Of another plan: the same names, elsewhere, or of other types.
     let path = folder.join("model.safetensors");
     let whole = std::fs::read(&path).unwrap();
