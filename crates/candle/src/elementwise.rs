@@ -2,6 +2,7 @@
 //!
 //! Error bounds are checked in the tests against double precision.
 
+use gatecheck_base::simd::widest;
 use gatecheck_model::activation::Activation;
 
 /// `x·y + z`, rounded once. A body without fused instructions calls `fmaf` of the C library, which is slow and
@@ -94,7 +95,7 @@ fn activate_body(values: &mut [f32], activation: Activation) {
     }
 }
 
-gatecheck_base::widest! {
+widest! {
     /// `values = activation(values)`.
     pub(crate) fn activate(values: &mut [f32], activation: Activation) = activate_body
 }
@@ -108,7 +109,7 @@ fn bias_body(rows: &mut [f32], bias: &[f32]) {
     }
 }
 
-gatecheck_base::widest! {
+widest! {
     /// `rows = rows + bias`, row by row.
     pub(crate) fn add_bias(rows: &mut [f32], bias: &[f32]) = bias_body
 }
@@ -167,7 +168,7 @@ fn add_norm_body(rows: &mut [f32], width: usize, residual: Option<&[f32]>, norm:
     }
 }
 
-gatecheck_base::widest! {
+widest! {
     /// `rows = norm(rows + residual)`, row by row.
     pub(crate) fn add_norm(
         rows: &mut [f32],
@@ -189,7 +190,7 @@ fn gate_body(rows: &[f32], activation: Activation, gated: &mut [f32], width: usi
     }
 }
 
-gatecheck_base::widest! {
+widest! {
     /// The first half of each row, activated, times the second half (<https://arxiv.org/abs/2002.05202>).
     pub(crate) fn gate(rows: &[f32], activation: Activation, gated: &mut [f32], width: usize) = gate_body
 }
@@ -206,7 +207,7 @@ fn rope_body(vectors: &mut [f32], angles: &[f32]) {
     }
 }
 
-gatecheck_base::widest! {
+widest! {
     /// Rotary positions: rotates the pairs of each vector, elements `i` and `i + half`, by angles given as their
     /// cosines, then their sines (<https://arxiv.org/abs/2104.09864>).
     pub(crate) fn rope(vectors: &mut [f32], angles: &[f32]) = rope_body
@@ -234,7 +235,7 @@ fn softmax_body(scores: &mut [f32], width: usize, stride: usize) {
     }
 }
 
-gatecheck_base::widest! {
+widest! {
     /// Softmax of each row of `width` finite scores, in place. Rows begin every `stride` elements.
     pub(crate) fn softmax(scores: &mut [f32], width: usize, stride: usize) = softmax_body
 }
