@@ -59,8 +59,7 @@ impl Scale {
 
 /// Draws it.
 pub(super) fn svg(tuning: &Tuning) -> String {
-    let sizes = tuning.calibration.iter().map(|row| row.measured.size_bytes);
-    let sizes = sizes.chain(tuning.predicted_front.iter().map(|(bytes, _)| *bytes)).map(megabytes);
+    let sizes = tuning.calibration.iter().map(|row| megabytes(row.measured.size_bytes));
     let x = Scale::of(sizes, LEFT, WIDTH - RIGHT);
     let drifts = tuning.calibration.iter().filter_map(|row| row.measured.drift);
     let y = Scale::of(drifts.filter_map(logarithm), HEIGHT - BOTTOM, TOP);
@@ -112,7 +111,8 @@ fn axes(svg: &mut String, tuning: &Tuning, x: &Scale, y: &Scale) {
 /// The predicted front, where it lies in the picture.
 fn front(svg: &mut String, tuning: &Tuning, x: &Scale, y: &Scale) {
     let point = |(bytes, drift): &(u64, f64)| Some((x.at(megabytes(*bytes)), y.at(logarithm(*drift)?)));
-    let inside = |(_, at): &(f64, f64)| (TOP..=HEIGHT - BOTTOM).contains(at);
+    let inside =
+        |(x, y): &(f64, f64)| (LEFT..=WIDTH - RIGHT).contains(x) && (TOP..=HEIGHT - BOTTOM).contains(y);
     let points = tuning.predicted_front.iter().filter_map(point).filter(inside);
     let points: Vec<String> = points.map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
     let _ = writeln!(svg, "<polyline class=\"front\" points=\"{}\"/>", points.join(" "));
