@@ -119,3 +119,29 @@ pub(super) fn part_sizes(action: Action) -> Vec<(usize, usize)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_element_of_the_group_is_told() {
+        let scheme = Scheme::affine(4, 64).unwrap();
+        let tensor = PlannedTensor {
+            name: "a".to_owned(),
+            source_name: "a".to_owned(),
+            shape: vec![3, 64],
+            source_dtype: Float::Float32,
+            action: Action::Quantize { scheme, dtype: Float::Float16 },
+            reason: None,
+            loss: None,
+        };
+        let exact = vec![0.0; 192];
+        let mut decoded = exact.clone();
+        (decoded[0], decoded[70], decoded[120], decoded[190]) = (9.0, 0.25, -0.5, 7.0);
+        let told = too_far(&tensor, scheme, 1, &exact, &decoded);
+        assert_eq!(told, "tensor `a` decodes with an error of 5e-1, more than rounding makes");
+        decoded[100] = f32::NAN;
+        assert!(too_far(&tensor, scheme, 1, &exact, &decoded).contains("an error of NaN"));
+    }
+}

@@ -176,6 +176,18 @@ fn what_is_lost_of_a_few_elements_is_told_exactly() {
 }
 
 #[test]
+fn weights_of_32_bits_are_rounded_to_the_type_of_the_scales_first() {
+    let weights = |float: Float| {
+        let fixture = Fixture::new(float);
+        std::fs::read(fixture.convert(4).folder.join("model.safetensors")).unwrap()
+    };
+    assert!(
+        weights(Float::Float32) == weights(Float::Float16),
+        "as MLX does, which quantizes what it has rounded"
+    );
+}
+
+#[test]
 fn every_matrix_is_counted_with_what_it_is_stored_as() {
     let fixture = Fixture::new(Float::Float32);
     let folder = fixture.convert(4).folder;
