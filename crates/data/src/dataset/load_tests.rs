@@ -200,6 +200,32 @@ fn labels_of_unsigned_columns_are_all_read() {
 }
 
 #[test]
+fn scores_of_float_columns_are_read_and_nan_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.parquet");
+    let columns = vec![
+        Column::from(Series::new("sentence1".into(), ["a", "b", "c"])),
+        Column::from(Series::new("sentence2".into(), ["a", "b", "c"])),
+        Column::from(Series::new("score".into(), [2.5f32, f32::NAN, 0.25])),
+    ];
+    let mut frame = DataFrame::new(3, columns).unwrap();
+    ParquetWriter::new(File::create(&path).unwrap()).finish(&mut frame).unwrap();
+    let (dataset, examples) = read(&DatasetSpec::default(), &[path]).unwrap();
+    let golds: Vec<_> = examples.iter().map(|example| example.gold).collect();
+    assert_eq!((golds, dataset.dropped_without_label()), (vec![Gold::Score(2.5), Gold::Score(0.25)], 1));
+}
+
+#[test]
+fn a_dataset_knows_whether_its_rows_have_two_texts() {
+    let one = "{\"text\": \"t\", \"label\": 1}\n";
+    let two = "{\"premise\": \"t\", \"hypothesis\": \"u\", \"label\": 1}\n";
+    let [one, two] = [one, two].map(|content| load_as("d.jsonl", content, &spec()).unwrap());
+    assert!(!one.0.has_pairs() && two.0.has_pairs());
+    let held = |examples| Dataset::in_memory("d", Task::Classification, Vec::new(), examples).has_pairs();
+    assert!(!held(one.1) && held(two.1));
+}
+
+#[test]
 fn files_that_are_none() {
     assert_eq!(load_as("d.jsonl", "\n \n", &spec()).unwrap_err(), "`d.jsonl` has no rows");
     assert_eq!(load_as("d.csv", "text,label\n", &spec()).unwrap_err(), "`d.csv` has no rows");
