@@ -136,9 +136,10 @@ mod tests {
             reason: None,
             loss: None,
         };
-        let exact = vec![0.0; 192];
+        // The first of the group and the last, and larger errors in its neighbours.
+        let exact = vec![1.0; 192];
         let mut decoded = exact.clone();
-        (decoded[0], decoded[70], decoded[120], decoded[190]) = (9.0, 0.25, -0.5, 7.0);
+        (decoded[63], decoded[64], decoded[127], decoded[128]) = (9.0, 0.5, 1.25, 7.0);
         let told = too_far(&tensor, scheme, 1, &exact, &decoded);
         assert_eq!(told, "tensor `a` decodes with an error of 5e-1, more than rounding makes");
         decoded[100] = f32::NAN;
