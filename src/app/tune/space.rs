@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gatecheck_model::{
-    convert::{Action, Choices, Plan, PlannedTensor, Recipe, Rule},
-    quant::{Mode, Scheme},
+    convert::{Action, Choices, ConvertError, Plan, PlannedTensor, Recipe, Rule},
+    quant::Scheme,
 };
 
 use super::error::TuneError;
@@ -138,7 +138,10 @@ impl Space {
         for (group, pick) in self.groups.iter().zip(picks).filter(|(_, pick)| **pick != base) {
             let scheme = match self.options[*pick] {
                 UNQUANTIZED => None,
-                bits => Some(Scheme::new(Mode::Affine, bits, self.group_size).map_err(convert)?),
+                bits => {
+                    let scheme = Scheme::affine(bits, self.group_size).map_err(ConvertError::from);
+                    Some(scheme.map_err(PrepareError::from)?)
+                }
             };
             for pattern in &group.patterns {
                 rules.push(Rule::new(pattern, scheme).map_err(PrepareError::from)?);
@@ -152,10 +155,6 @@ impl Space {
             ..Choices::default()
         })
     }
-}
-
-fn convert(error: impl Into<gatecheck_model::convert::ConvertError>) -> PrepareError {
-    PrepareError::from(error.into())
 }
 
 /// The names of the tensors of each group.

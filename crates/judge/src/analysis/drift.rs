@@ -86,6 +86,8 @@ mod tests {
         one_by_one.dataset.zero_shot.as_mut().unwrap().multi_label = true;
         assert_eq!(DriftMeasure::of(&one_by_one), DriftMeasure::SquaredDifference);
         assert!(of_last(&one_by_one).unwrap() > 0.0);
+        let names = [&record, &one_by_one].map(|record| DriftMeasure::of(record).name());
+        assert_eq!(names, ["mean KL divergence, nats", "mean squared difference"]);
     }
 
     #[test]
